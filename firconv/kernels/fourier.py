@@ -1,0 +1,276 @@
+"""Overlap-save on batches of blocks: valid correlation at unit stride through `scipy.fft`.
+
+    y[…, o, n] = Σ_i Σ_k w[o, i, k] · x[…, i, n + k]         n, k multi-indices over the trailing spatial axes
+
+A block of N samples per axis gives N − K + 1 outputs: those of the circular correlation that do not wrap around.
+`prepare` transforms the taps once; `correlate` filters any number of blocks and says which outputs it cannot vouch for.
+A block is computed the same way in any batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy import fft
+
+from . import guard
+
+
+def good_size(n: int) -> int:
+    """Smallest even product of 2, 3 and 5 that is at least n: the lengths that `scipy.fft` is fast at.
+
+    Examples
+    --------
+    >>> good_size(1013), good_size(2048), good_size(7)
+    (1024, 2048, 8)
+    """
+    best = 1 << max(1, (n - 1).bit_length())
+    five = 1
+    while five < best:
+        three = five
+        while three < best:
+            size = three << max(1, (-(-n // three) - 1).bit_length())
+            best = min(best, size)
+            three *= 3
+        five *= 5
+    return best
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spectrum:
+    """Taps made ready for blocks of one size.
+
+    Attributes
+    ----------
+    values
+        Spectrum of the taps times 2^−exponents / ∏N, (O, I, *frequencies).
+    weights, support
+        The taps (O, I, *K), and which of them are stored (None: all).
+    lengths
+        FFT length N of each spatial axis.
+    dtype
+        Of the arithmetic: float32, float64, complex64 or complex128.
+    exponents
+        Power of two taken out of the taps of each output channel.
+    norms
+        ‖w[o]‖₂ in double precision.
+    spread
+        Log2 of the largest C(w[o]); see `guard`.
+    """
+
+    values: NDArray[Any]
+    weights: NDArray[Any]
+    support: NDArray[np.bool_] | None
+    lengths: tuple[int, ...]
+    dtype: np.dtype[Any]
+    exponents: NDArray[np.int64]
+    norms: NDArray[np.float64]
+    spread: float
+
+    @property
+    def taps(self) -> tuple[int, ...]:
+        """Number of taps K of each spatial axis."""
+        return self.weights.shape[2:]
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Number of outputs N − K + 1 of each spatial axis."""
+        return tuple(n - k + 1 for n, k in zip(self.lengths, self.taps, strict=True))
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Spatial axes of blocks and outputs."""
+        return tuple(range(-len(self.lengths), 0))
+
+    def footprint(self) -> NDArray[np.bool_]:
+        """Stored taps, (O or 1, 1 or I, *K)."""
+        if self.support is None:
+            return np.ones((1, 1, *self.taps), bool)
+        return self.support
+
+
+def prepare(
+    weights: NDArray[Any], support: NDArray[np.bool_] | None, lengths: tuple[int, ...], dtype: DTypeLike
+) -> Spectrum:
+    """Transform taps (O, I, *K) for blocks of `lengths` ≥ K; H[f] = Σ_k w[k] · exp(2πi f·k/N).
+
+    Parameters
+    ----------
+    weights
+        Finite real or complex taps, in the order of a correlation.
+    support
+        Which of them are stored (same shape), None for all: a stored 0 is a term of the sum, a hole is not.
+    lengths
+        FFT length of each spatial axis; `good_size` gives fast ones.
+    dtype
+        Of the arithmetic. Complex taps or blocks need a complex one.
+    """
+    dtype = np.dtype(dtype)
+    axes = tuple(range(2, weights.ndim))
+    wide = np.complex128 if weights.dtype.kind == "c" else np.float64
+    w = weights.astype(wide)
+    parts = np.maximum(np.abs(w.real), np.abs(w.imag)).reshape(len(w), -1).max(axis=1)
+    exponents = np.frexp(parts)[1].astype(np.int64)
+    scaled = _ldexp(w, -exponents.reshape(-1, *[1] * (w.ndim - 1)))
+    transform = fft.fftn if dtype.kind == "c" else fft.rfftn
+    values = np.conj(transform(np.conj(scaled), lengths, axes=axes, norm="forward"))
+    norms = np.sqrt(np.square(np.abs(scaled)).reshape(len(w), -1).sum(axis=1))
+    with np.errstate(over="ignore"):
+        norms = np.ldexp(norms, exponents)
+    return Spectrum(
+        np.ascontiguousarray(values, np.result_type(dtype, np.complex64)),
+        weights,
+        None if support is None or support.all() else support,
+        tuple(lengths),
+        dtype,
+        exponents,
+        norms,
+        max(guard.spread(v) for v in w),
+    )
+
+
+def correlate(
+    spectrum: Spectrum, blocks: NDArray[Any], out: NDArray[Any], *, tau: float | None = None
+) -> NDArray[np.bool_] | None:
+    """Filter blocks (…, I, *N) into out (…, O, *L), L ≤ N − K + 1, with NaN and Inf where the direct sum has them.
+
+    Parameters
+    ----------
+    spectrum
+        From `prepare`.
+    blocks
+        Any strided view, only read; cast to the dtype of the spectrum.
+    out
+        Any strided view of at most N − K + 1 outputs per axis.
+    tau
+        Promise |ŷ − y|[n] ≤ τ · ‖w[o]‖₂ · S[n], S[n] the 2-norm of the samples under the taps. None promises nothing.
+
+    Returns
+    -------
+    None if the promise holds for all outputs, else a mask that broadcasts to `out` of those for which it may not.
+    """
+    blocks = np.asarray(blocks, spectrum.dtype)
+    wanted = out.shape[-len(spectrum.lengths) :]
+    found = guard.survey(blocks, spectrum.taps, wanted)
+    work, found, exponents, broken = _condition(spectrum, blocks, wanted, found)
+    _filter(spectrum, work, out, exponents)
+    unsure = None if tau is None else _judge(spectrum, work, found, out, tau)
+    for place in broken:
+        guard.overlay(blocks[place], spectrum.weights, spectrum.support, out[place])
+    return unsure
+
+
+def _places(batch: tuple[int, ...], flat: NDArray[np.bool_]) -> list[tuple[int, ...]]:
+    return [tuple(int(i) for i in p) for p in np.argwhere(flat.reshape(batch))]
+
+
+def _condition(
+    spectrum: Spectrum, blocks: NDArray[Any], wanted: tuple[int, ...], found: guard.Survey
+) -> tuple[NDArray[Any], guard.Survey, NDArray[np.int64] | None, list[tuple[int, ...]]]:
+    """Replace samples that are not finite by 0, and scale by powers of two the blocks that need it."""
+    low, high = guard.SAFE[blocks.real.dtype.name]
+    odd = ~((found.peak >= 2.0**low) & (found.peak <= 2.0**high)) & (found.peak != 0)
+    if not odd.any():
+        return blocks, found, None, []
+    batch = blocks.shape[: -len(spectrum.lengths) - 1]
+    work = np.array(blocks, order="C")
+    exponents = np.zeros(batch, np.int64)
+    for place in _places(batch, odd):
+        block = np.where(np.isfinite(blocks[place]), blocks[place], 0)
+        exponents[place] = np.frexp(max(np.abs(block.real).max(), np.abs(block.imag).max()))[1]
+        work[place] = _ldexp(block, -exponents[place])
+    broken = _places(batch, ~np.isfinite(found.peak))
+    return work, guard.survey(work, spectrum.taps, wanted), exponents, broken
+
+
+def _ldexp(x: NDArray[Any], exponent: Any) -> NDArray[Any]:
+    """x · 2^exponent, exact where the result is a normal number."""
+    if x.dtype.kind != "c":
+        return np.ldexp(x, exponent)
+    scaled = np.empty_like(x)
+    scaled.real, scaled.imag = np.ldexp(x.real, exponent), np.ldexp(x.imag, exponent)
+    return scaled
+
+
+def _filter(spectrum: Spectrum, x: NDArray[Any], out: NDArray[Any], exponents: NDArray[np.int64] | None) -> None:
+    """Transform, multiply, transform back, crop and scale back."""
+    axes, wanted = spectrum.axes, out.shape[-len(spectrum.lengths) :]
+    if spectrum.dtype.kind == "c":
+        product = _multiply(fft.fftn(x, axes=axes), spectrum.values)
+        y = fft.ifftn(product, axes=axes, norm="forward", overwrite_x=True)
+    else:
+        product = _multiply(fft.rfftn(x, axes=axes), spectrum.values)
+        y = fft.irfftn(product, spectrum.lengths, axes=axes, norm="forward", overwrite_x=True)
+    y = y[(..., *(slice(n) for n in wanted))]
+    ones = (1,) * len(wanted)
+    scale = spectrum.exponents.reshape(-1, *ones)
+    if exponents is not None:
+        scale = scale + exponents.reshape(*exponents.shape, 1, *ones)
+    if np.abs(scale).max() < 100:
+        np.multiply(y, np.ldexp(np.ones((), y.real.dtype), scale), out=out)
+    else:
+        with np.errstate(over="ignore", under="ignore"):
+            out[...] = _ldexp(y, scale)
+
+
+def _multiply(x: NDArray[Any], h: NDArray[Any]) -> NDArray[Any]:
+    """Sum over input channels of the products of spectra, (…, I, *F) × (O, I, *F) → (…, O, *F)."""
+    if h.shape[:2] == (1, 1):
+        return np.multiply(x, h[0], out=x)
+    dims = h.ndim - 2
+    channel = [x[(..., slice(i, i + 1), *[slice(None)] * dims)] for i in range(h.shape[1])]
+    total = channel[0] * h[:, 0]
+    for i in range(1, h.shape[1]):
+        total += channel[i] * h[:, i]
+    return total
+
+
+def _judge(
+    spectrum: Spectrum, x: NDArray[Any], found: guard.Survey, out: NDArray[Any], tau: float
+) -> NDArray[np.bool_] | None:
+    """Mark the outputs that the guard does not vouch for, and write the exact zeros of silent footprints."""
+    batch = x.shape[: -len(spectrum.lengths) - 1]
+    name = x.real.dtype.name
+    unit = 2.0**-24 if name == "float32" else 2.0**-53
+    factor = guard.MARGIN[name] * unit * np.log2(np.prod(spectrum.lengths)) / tau
+    need = factor**2 * found.energy
+    loose = found.low < 1.001 * need if spectrum.support is None else np.ones(len(need), bool)
+    wild = guard.SUBNORMAL * found.spread + spectrum.spread > guard.RANGE
+    silent = found.peak == 0
+    if not (loose | wild | silent).any():
+        return None
+    unsure = np.zeros(out.shape, bool)
+    for place in _places(batch, silent):
+        out[place] = 0
+    for place in _places(batch, (loose | wild) & ~silent):
+        flat = np.ravel_multi_index(place, batch) if batch else 0
+        energy, zero = guard.footprint_energy(x[place], spectrum.footprint(), out.shape[-len(spectrum.lengths) :])
+        out[place][np.broadcast_to(zero, out[place].shape)] = 0
+        failed = energy < 1.001 * need[flat]
+        if wild[flat] and guard.spread(x[place]) + spectrum.spread > guard.RANGE:
+            failed[...] = True
+        unsure[place] = failed & ~zero
+    return unsure if unsure.any() else None
+
+
+def correlate_integers(
+    spectrum: Spectrum, blocks: NDArray[Any], out: NDArray[np.int64]
+) -> NDArray[np.bool_] | None:
+    """Filter blocks of integers held as doubles into int64, exactly; return the blocks where that is not proven.
+
+    The FFT's error is at most c·u·log₂N·‖x‖₂·‖w[o]‖₂ with the proven c of `guard`; below 1/2, rounding to the nearest
+    integer is exact. The mask broadcasts to `out`: all outputs of a channel of a block, or none.
+    """
+    dims = len(spectrum.lengths)
+    blocks = np.asarray(blocks, np.float64)
+    found = guard.survey(blocks, spectrum.taps, out.shape[-dims:])
+    y = np.empty(out.shape)
+    _filter(spectrum, blocks, y, None)
+    levels = guard.PROVEN * np.log2(np.prod(spectrum.lengths)) + spectrum.weights.shape[1] + 3
+    reach = 1.001 * levels * 2.0**-53 * np.sqrt(found.energy)
+    unsure = ~(reach[:, None] * spectrum.norms < 0.5).reshape(*out.shape[:-dims], *[1] * dims)
+    np.copyto(out, np.where(unsure, 0, np.rint(y)), casting="unsafe")
+    return unsure if unsure.any() else None
