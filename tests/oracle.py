@@ -56,12 +56,13 @@ class Answer:
 def oracle(op, x, h, mode="full", boundary="zero", axes=None, origin=None, up=1, down=1, dilation=1, number=None):
     """The defining sum, cast to the dtype that the library promises for these operands."""
     answer = exact(op, x, h, mode, boundary, axes, origin, up, down, dilation, number)
-    return deliver(answer.values, promised_dtype(x, h))
+    return deliver(answer.values, promised_dtype(x, h, boundary))
 
 
 def exact(op, x, h, mode="full", boundary="zero", axes=None, origin=None, up=1, down=1, dilation=1, number=None):
     """The defining sum before any cast, with its magnitude, footprint energy and lags (an `Answer`)."""
     kind = np.result_type(np.asarray(x), np.asarray(h)).kind
+    kind = "f" if kind in "biu" and "omit" in flat(boundary) else kind
     x, h, axes = aligned(np.asarray(x), np.asarray(h), axes)
     values, taps = exact_numbers(x, number, kind), exact_numbers(h, number, kind)
     per_axis = [
@@ -106,17 +107,27 @@ def is_weak(a):
     return isinstance(a, (bool, int, float, complex)) and not isinstance(a, np.generic)
 
 
-def promised_dtype(x, h):
-    """The dtype of the result: semantics 10 and 11."""
-    kinds = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+def promised_dtype(x, h, boundary="zero"):
+    """The dtype of the result: semantics 7, 10 and 11."""
+    integers = np.asarray(x).dtype.kind in "biu" and np.asarray(h).dtype.kind in "biu"
+    return np.dtype(np.float64) if integers and "omit" in flat(boundary) else promised_by_operands(x, h)
+
+
+def flat(boundary):
+    """All rules of a boundary, whatever their nesting."""
+    return [r for v in boundary for r in flat(v)] if isinstance(boundary, (list, tuple)) else [boundary]
+
+
+def promised_by_operands(x, h):
+    """Weak operands follow the other one's dtype where their kind allows; integers give 64 bits."""
     a, b = np.asarray(x), np.asarray(h)
     if is_weak(x) != is_weak(h):
         weak, strong = (a, b) if is_weak(x) else (b, a)
-        if kinds[weak.dtype.kind] <= kinds[strong.dtype.kind] or weak.dtype.kind in "biu":
-            a = b = strong
-            if strong.dtype == np.bool_ or strong.dtype == np.uint64:
-                return np.dtype(np.uint64 if strong.dtype == np.uint64 and weak.min() >= 0 else np.int64)
-        elif strong.dtype.kind == "f" and weak.dtype.kind == "c":
+        order = "biufc".index
+        if weak.dtype.kind in "biu" or order(weak.dtype.kind) <= order(strong.dtype.kind):
+            negative = weak.dtype.kind in "bi" and weak.min() < 0
+            a, b = strong, np.zeros(1, np.int8) if negative and strong.dtype == np.uint64 else strong
+        elif strong.dtype.kind == "f":
             return np.result_type(strong.dtype, np.complex64)
     if a.dtype.kind in "biu" and b.dtype.kind in "biu":
         unsigned = np.uint64 in (a.dtype, b.dtype) and a.dtype.kind in "bu" and b.dtype.kind in "bu"

@@ -43,10 +43,26 @@ class Named:
         if not self.separable:
             return offset(draw(self.taps_shape, dtype, generator))
         vectors = [draw((k,), dtype, generator) for k in self.taps_shape]
+        if vectors[0].dtype.kind in "iu":
+            vectors = [v // 10 for v in vectors]  # their products still fit the smallest type
         product = vectors[0]
         for v in vectors[1:]:
-            product = np.multiply.outer(product, v).astype(product.dtype)
+            product = np.multiply.outer(product, v)
         return product
+
+    @property
+    def filtered(self):
+        """How many axes have more than one tap: a filter with one such axis is separable whatever its values."""
+        axes = self.keywords.get("axes")
+        lengths = self.taps_shape if axes is None or len(self.taps_shape) < len(self.shape) else [
+            self.taps_shape[a] for a in np.atleast_1d(axes)]
+        return sum(k > 1 for k in lengths)
+
+    @property
+    def products(self):
+        """How many products the defining sum has, roughly."""
+        steps = self.keywords.get("up", 1)
+        return math.prod(self.shape) * math.prod(self.taps_shape) * int(np.prod(steps))
 
     def _generator(self, salt):
         return np.random.default_rng(zlib.crc32(self.name.encode() + salt))
@@ -214,16 +230,26 @@ def gamma(length, u):
 
 
 def allowed(answer, x, h, dtype, method):
-    """The largest error that every single output may have under a method, for the oracle's `Answer`."""
-    kernel = np.asarray(h, dtype=np.clongdouble)
+    """The largest error that every single output may have under a method, for the oracle's `Answer`.
+
+    Integers have none: the tolerance is zero.
+    """
+    if np.dtype(dtype).kind in "biu":
+        return np.zeros(answer.values.shape)
+    norm, reach = size(h), size(x) + size(answer.energy[np.isfinite(answer.energy)].max(initial=0))
     direct = tolerance(dtype, answer.terms, "direct") * answer.magnitude
     if np.dtype(dtype) == np.float16:
         direct = direct + np.abs(answer.values) * 2.0**-11 + 2.0**-25
     if method == "auto":
-        loose = tolerance(dtype, answer.terms, method) * np.linalg.norm(kernel.ravel()) * answer.energy
+        loose = tolerance(dtype, answer.terms, method) * norm * answer.energy
         return np.maximum(direct, loose)
     if method in ("fft", "overlap_save"):
-        reach = np.max(answer.energy, initial=0) + np.linalg.norm(np.asarray(x, dtype=np.clongdouble).ravel())
         length = 2 * answer.terms + answer.values.size + np.size(x)
-        return direct + tolerance(dtype, length, method) * np.linalg.norm(kernel.ravel()) * reach
+        return direct + tolerance(dtype, length, method) * norm * reach
     return direct
+
+
+def size(a):
+    """The 2-norm of the finite entries, in extended precision."""
+    a = np.abs(np.asarray(a, dtype=np.clongdouble)).ravel()
+    return np.sqrt(np.sum(a[np.isfinite(a)] ** 2))

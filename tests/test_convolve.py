@@ -1,0 +1,69 @@
+"""Every named problem by every method and both operations, against the oracle."""
+
+import numpy as np
+import pytest
+from agreement import assert_agrees, known_answer
+from problems import METHODS, OPS, PROBLEMS
+
+import firconv
+
+SLOW = 300_000  # products: beyond it the plain loops of `reference` take too long
+CASES = [(name, method) for name, p in PROBLEMS.items() for method in METHODS
+         if not (method == "reference" and p.products > SLOW)]
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("name, method", CASES, ids=[f"{n}-{m}" for n, m in CASES])
+def test_agrees_with_the_defining_sum(name, method, op):
+    p = PROBLEMS[name]
+    x, h = p.signal(), p.taps()
+    if method == "separable" and not p.separable and p.filtered > 1:
+        with pytest.raises(ValueError, match="separable"):
+            getattr(firconv, op)(x, h, method=method, **p.keywords)
+        return
+    actual = getattr(firconv, op)(x, h, method=method, **p.keywords)
+    boundary = p.keywords.get("boundary", "zero")
+    assert_agrees(actual, known_answer(name, op), x, h, method, boundary)
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("name", list(PROBLEMS)[::5])
+def test_plan_gives_the_same_bits(name, op):
+    p = PROBLEMS[name]
+    x, h = p.signal(), p.taps()
+    direct = getattr(firconv, op)(x, h, **p.keywords)
+    planned = firconv.plan(x, h, op=op, **p.keywords)(x)
+    assert planned.dtype == direct.dtype
+    np.testing.assert_array_equal(planned, direct)
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_plain_calls_are_numpys(mode):
+    x, h = np.arange(9.0) - 3, np.array([1.0, -2.0, 0.5])
+    np.testing.assert_array_equal(firconv.convolve(x, h, mode), np.convolve(x, h, mode))
+    np.testing.assert_array_equal(firconv.correlate(x, h, mode), np.correlate(x, h, mode))
+
+
+def test_lists_and_scalars_are_operands():
+    assert firconv.convolve([1, 2, 3], [1, 1]).tolist() == [1, 3, 5, 3]
+    assert firconv.convolve([1, 2, 3], [1, 1]).dtype == np.int64
+
+
+@pytest.mark.parametrize("n, k", [(5, 3), (3, 5), (6, 4), (4, 4)])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_correlation_lags(n, k, mode):
+    scipy_signal = pytest.importorskip("scipy.signal")
+    lags = firconv.correlation_lags(n, k, mode)
+    np.testing.assert_array_equal(lags, scipy_signal.correlation_lags(n, k, mode))
+    assert len(lags) == len(firconv.correlate(np.ones(n), np.ones(k), mode))
+
+
+def test_worked_examples_of_the_notes():
+    image = np.arange(1, 26).reshape(5, 5)
+    taps = [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]
+    assert firconv.convolve(image, taps, "valid").tolist() == [[-40] * 3] * 3
+    assert firconv.correlate(image, taps, "valid").tolist() == [[40] * 3] * 3
+    same = firconv.convolve(image, taps, "same")
+    assert same[0].tolist() == [-19, -28, -32, -36, -29] and same[4].tolist() == [49, 68, 72, 76, 59]
+    strided = firconv.convolve(image, taps, "same", down=2)
+    assert strided.tolist() == [[-19, -32, -29], [-30, -40, -30], [49, 72, 59]]
