@@ -1,0 +1,484 @@
+"""convolve, correlate and plan: one sum, computed in six steps.
+
+    y[n] = Σ_k h[k]·x̃[n + (origin − k)·dilation]            convolve
+    y[n] = Σ_k conj(h[k])·x̃[n + (k − origin)·dilation]      correlate
+
+with x̃ the signal extended beyond its ends and zero-stuffed by `up`, and every `down`-th n kept.
+
+====================  ==============================================================  =====================================
+step                  does                                                            true from here on
+====================  ==============================================================  =====================================
+1 describe            arrays and keywords → `Problem` and `Layout`                    every argument is valid
+2 plan                `Problem` + facts of the taps → `Decision`                      method, guard and block grid are fixed
+3 prepare             taps reversed and conjugated once, then transformed             no kernel knows flip or origin
+4 extend, decompose   edge strips of the signal; up, down, dilation → parts           no mode, boundary or stride below
+5 run                 valid correlation into the output, task by task, on threads     one operation, one dtype, unit stride
+6 deliver             renormalise, check, cast                                        the caller's arrays are untouched
+====================  ==============================================================  =====================================
+"""
+
+from __future__ import annotations
+
+import threading
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from firconv import deliver, describe, execution, omit, planner, threads, tiles
+from firconv.describe import Call, Layout
+from firconv.planner import Decision, Facts
+from firconv.problem import Problem
+
+
+def convolve(x: ArrayLike, h: ArrayLike, mode: Any = "full", method: str = "auto", *, boundary: Any = "zero",
+             axes: Any = None, origin: Any = None, up: Any = 1, down: Any = 1, dilation: Any = 1,
+             dtype: DTypeLike | None = None, out: np.ndarray | None = None, rtol: float | None = None,
+             workers: int | None = None) -> np.ndarray:
+    """Filter x with the taps h: y[n] = Σ_k h[k]·x̃[n + (origin − k)·dilation].
+
+    Parameters
+    ----------
+    x : array_like
+        Signal, any number of dimensions.
+    h : array_like
+        Taps: as many dimensions as there are `axes` (one filter for all the rest) or as x has (the rest broadcast).
+        Python numbers and lists of them take the type of x.
+    mode : {"full", "same", "valid"}, (start, stop), or a list with one entry per axis
+        Which outputs: all that any tap touches, as many as x has, those that never read beyond the signal, or a window of
+        positions relative to the origin.
+    method : {"auto", "direct", "separable", "fft", "overlap_save", "reference"}
+        "auto" takes the one of least predicted time that keeps the accuracy promised.
+    boundary : str, ("constant", c), (low, high), or a list with one entry per axis
+        What lies beyond the ends: zero, edge, symmetric, reflect, wrap, antisymmetric, antireflect, omit.
+    axes : int or tuple of ints, optional
+        Dimensions of x along which to filter; default all.
+    origin : int, str, or one per axis, optional
+        Index of the tap at displacement zero; default (K−1)//2. Names take another system's: "scipy", "numpy",
+        "scipy2d", "ndimage", "torch", "opencv", "matlab", "causal".
+    up, down, dilation : int or one per axis
+        Zeros stuffed between samples, outputs skipped, gaps between taps (each 1 for none).
+    dtype : dtype, optional
+        Of the result. Integer types round half to even and saturate.
+    out : ndarray, optional
+        Where to put the result; may overlap x.
+    rtol : float, optional
+        Promise |ŷ − y| ≤ rtol·(|h| * |x̃|) for each output; chooses the arithmetic.
+    workers : int, optional
+        Threads to use; default all cores of this process. Never changes the result.
+
+    Returns
+    -------
+    ndarray
+        Shape of x with the filtered axes replaced by the number of outputs.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that cannot mean anything.
+    OverflowError
+        Where integers do not fit 64 bits.
+
+    See Also
+    --------
+    correlate : without the flip, with conjugated taps.
+    plan : the same, prepared once for many signals.
+
+    Examples
+    --------
+    >>> import firconv
+    >>> firconv.convolve([1, 2, 3], [1, 10, 100])
+    array([  1,  12, 123, 230, 300])
+    >>> firconv.convolve([1., 2, 3, 4], [1, 2, 1], "same", boundary="reflect")
+    array([ 6.,  8., 12., 14.])
+    """
+    if (boundary is _ZERO and axes is None and origin is None and up is 1 and down is 1 and dilation is 1  # noqa: F632
+            and dtype is None and out is None and rtol is None and method is _AUTO):
+        y = _tiny("convolve", x, h, mode)
+        if y is not None:
+            return y
+    return _once("convolve", x, h, mode, method, boundary, axes, origin, up, down, dilation, dtype, out, rtol, workers)
+
+
+def correlate(x: ArrayLike, h: ArrayLike, mode: Any = "full", method: str = "auto", *, boundary: Any = "zero",
+              axes: Any = None, origin: Any = None, up: Any = 1, down: Any = 1, dilation: Any = 1,
+              dtype: DTypeLike | None = None, out: np.ndarray | None = None, rtol: float | None = None,
+              workers: int | None = None) -> np.ndarray:
+    """Correlate x with the taps h: y[n] = Σ_k conj(h[k])·x̃[n + (k − origin)·dilation].
+
+    Parameters are those of `convolve`; the default origin is K//2, so that for any K
+
+    >>> import firconv, numpy as np
+    >>> x, h = np.arange(5.0), np.array([1.0, 2, 3, 4])
+    >>> np.array_equal(firconv.correlate(x, h, "same"), firconv.convolve(x, h[::-1], "same"))
+    True
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As `convolve`.
+
+    Examples
+    --------
+    >>> firconv.correlate([1, 2, 3], [0, 1, 0.5], "same")
+    array([2. , 3.5, 3. ])
+    """
+    if (boundary is _ZERO and axes is None and origin is None and up is 1 and down is 1 and dilation is 1  # noqa: F632
+            and dtype is None and out is None and rtol is None and method is _AUTO):
+        y = _tiny("correlate", x, h, mode)
+        if y is not None:
+            return y
+    return _once("correlate", x, h, mode, method, boundary, axes, origin, up, down, dilation, dtype, out, rtol, workers)
+
+
+_ZERO, _AUTO = "zero", "auto"
+_ARRAY = np.ndarray
+_TINY = 1 << 13
+_FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+
+
+def _tiny(op: str, x: Any, h: Any, mode: Any) -> np.ndarray | None:
+    """A small plain 1-D call straight through one compiled loop (the same bits as the general path), or None."""
+    if type(x) is not _ARRAY or type(h) is not _ARRAY or x.ndim != 1 or h.ndim != 1:
+        return None
+    n, k, kind = x.size, h.size, x.dtype
+    if h.dtype is not kind or kind not in _FLOATS or n * k > _TINY or k > n or k == 0:
+        return None
+    if mode == "full":
+        pad, length = k - 1, n + k - 1
+    elif mode == "same":
+        pad, length = k // 2, n
+    elif mode == "valid":
+        pad, length = 0, n - k + 1
+    else:
+        return None
+    if not (x.flags.c_contiguous and x.flags.aligned and h.flags.aligned):
+        return None
+    y = np.empty(length, kind)
+    _line()(x, np.ascontiguousarray(h[::-1] if op == "convolve" else h), y, pad)
+    return y
+
+
+def _line() -> Any:
+    global _line
+    from firconv.kernels.direct import line
+
+    _line = lambda: line  # noqa: E731
+    return line
+
+
+def plan(x: Any, h: ArrayLike, mode: Any = "full", method: str = "auto", *, op: str = "convolve", boundary: Any = "zero",
+         axes: Any = None, origin: Any = None, up: Any = 1, down: Any = 1, dilation: Any = 1,
+         dtype: DTypeLike | None = None, rtol: float | None = None) -> Plan:
+    """Decide once how to filter signals of one shape and type with the taps h.
+
+    Parameters
+    ----------
+    x : array_like or (shape, dtype)
+        A signal, or only its shape and type.
+    op : {"convolve", "correlate"}
+    others : as `convolve`
+
+    Returns
+    -------
+    Plan
+        Call it with a signal; print it for what was decided and why.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `convolve`.
+
+    Examples
+    --------
+    >>> import firconv, numpy as np
+    >>> smooth = firconv.plan(((5,), float), [0.25, 0.5, 0.25], "same", boundary="edge")
+    >>> smooth(np.array([0.0, 0, 4, 0, 0]))
+    array([0., 1., 2., 1., 0.])
+    """
+    if op not in ("convolve", "correlate"):
+        raise ValueError(f"plan(x, h): op={op!r} is unknown: use 'convolve' or 'correlate'")
+    x = _example(x)
+    x, h = describe.operands(op, x, h)
+    call = _call(op, mode, boundary, axes, origin, up, down, dilation)
+    return _make(call, x.shape, x.dtype, np.array(h), method, dtype, rtol)
+
+
+def _example(x: Any) -> Any:
+    """An array of the given shape and type that takes no memory, or x itself."""
+    if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], (tuple, list)) and not isinstance(x[1], (tuple, list)):
+        try:
+            kind = np.dtype(x[1])
+        except TypeError:
+            return x
+        return np.broadcast_to(np.zeros((), kind), tuple(x[0]))
+    return x
+
+
+def _call(op: str, mode: Any, boundary: Any, axes: Any, origin: Any, up: Any, down: Any, dilation: Any) -> Call:
+    return Call(op, mode, boundary, axes, origin, up, down, dilation)
+
+
+def _once(op: str, x: Any, h: Any, mode: Any, method: str, boundary: Any, axes: Any, origin: Any, up: Any, down: Any,
+          dilation: Any, dtype: Any, out: Any, rtol: Any, workers: Any) -> np.ndarray:
+    x, h = describe.operands(op, x, h)                                                              # 1 describe
+    call = _call(op, mode, boundary, axes, origin, up, down, dilation)
+    return _make(call, x.shape, x.dtype, h, method, dtype, rtol)(x, out=out, workers=workers)       # 2 … 6
+
+
+def _make(call: Call, shape: tuple[int, ...], kind: np.dtype, h: np.ndarray, method: str, dtype: Any,
+          rtol: float | None) -> Plan:
+    problem, layout = _described(call, shape, kind, h.shape, h.dtype)
+    weights = describe.correlation_taps(call, layout, h)
+    factors = _factors(problem, weights, method, rtol)
+    facts = _facts(problem, weights, factors)
+    decision = planner.decide(problem, facts, method, rtol, call.op)                                # 2 plan
+    result = deliver.result_type(call.op, problem, dtype)
+    return Plan(call, problem, layout, decision, facts, result, h, weights, factors[0] if factors else None, method, rtol)
+
+
+_known: dict[Any, tuple[Problem, Layout]] = {}
+
+
+def _described(call: Call, x_shape: tuple[int, ...], x_dtype: np.dtype, h_shape: tuple[int, ...],
+               h_dtype: np.dtype) -> tuple[Problem, Layout]:
+    """Step 1 by memory: validation depends on shapes, types and keywords only."""
+    key = (call, x_shape, x_dtype, h_shape, h_dtype)
+    try:
+        found = _known.get(key)
+    except TypeError:                                                     # a keyword was a list or an array
+        return describe.describe(call, x_shape, x_dtype, h_shape, h_dtype)
+    if found is None:
+        found = describe.describe(call, x_shape, x_dtype, h_shape, h_dtype)
+        if len(_known) >= 512:
+            _known.clear()
+        _known[key] = found
+    return found
+
+
+def _factors(problem: Problem, weights: np.ndarray, method: str, rtol: float | None) -> tuple[Any, float] | None:
+    """Separable terms of the taps (one set of filters only), and what a tolerance dropped."""
+    filtered = [k for k in problem.taps if k > 1]
+    if method not in ("auto", "separable") or len(filtered) < 2 or weights[..., :1].size > weights.shape[2]:
+        pass
+    if method not in ("auto", "separable") or len(filtered) < 2 or weights.shape[0] * weights.shape[1] > 1:
+        return None
+    from firconv.kernels import separable
+
+    taps = weights.reshape(filtered)
+    if not np.isfinite(taps).all() or taps.dtype == np.longdouble:
+        return None
+    found = separable.factors(taps.astype(np.float32) if taps.dtype == np.float16 else taps)
+    if found is not None:
+        return [found], 0.0
+    if method == "separable" and rtol is not None and taps.ndim == 2 and taps.dtype.kind in "fc":
+        return separable.truncated(taps, rtol)
+    return None
+
+
+def _facts(problem: Problem, weights: np.ndarray, factors: tuple[Any, float] | None) -> Facts:
+    norm1 = 0.0
+    if problem.dtype.kind in "iu":
+        norm1 = float(np.abs(weights.astype(np.float64)).reshape(-1, prod(weights.shape[2:])).sum(axis=1).max())
+    finite = weights.dtype.kind not in "fc" or bool(np.isfinite(weights).all())
+    return Facts(finite, norm1, len(factors[0]) if factors else 0, factors[1] if factors else 0.0)
+
+
+class Plan:
+    """A decision about one problem with its taps prepared: call it with a signal, print it to see why.
+
+    Made by `plan`. Hashable, picklable (as raw taps and the decision), and safe to call from several threads.
+
+    Attributes
+    ----------
+    problem : what is computed
+    decision : how
+    shape : of the result
+    dtype : of the result
+
+    Examples
+    --------
+    >>> import firconv, numpy as np
+    >>> p = firconv.plan(((64,), np.float32), np.ones(9), "same")
+    >>> p.method, p.shape, p.lags
+    ('direct', (64,), (range(0, 64),))
+    """
+
+    def __init__(self, call: Call, problem: Problem, layout: Layout, decision: Decision, facts: Facts, dtype: np.dtype,
+                 h: np.ndarray, weights: np.ndarray, factors: Any, method: str, rtol: float | None):
+        self.call, self.problem, self.layout, self.decision, self.facts = call, problem, layout, decision, facts
+        self.dtype, self._h, self._weights, self._factors = dtype, h, weights, factors
+        self._asked = method, rtol
+        self._banks: dict[str, list[Any]] = {}
+        self._lock = threading.Lock()
+        has_omit = any(rule.name == "omit" for ends in problem.boundary for rule in ends)
+        self._ratios = [omit.ratios(problem, w[:, None], call.op) for w in weights] if has_omit else None
+
+    # ── what was decided ──
+
+    @property
+    def method(self) -> str:
+        """The method chosen: direct, separable, fft, overlap_save or reference."""
+        return "direct" if self.decision.method == "shifted" else self.decision.method
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the result."""
+        return self.layout.shape
+
+    @property
+    def lags(self) -> tuple[range, ...]:
+        """Position t, relative to the origin, of every output along each filtered axis."""
+        lengths = dict(zip(self.layout.axes, zip(self.problem.outputs, self.problem.down, strict=True), strict=True))
+        axes = self._axes()
+        return tuple(range(t, t + lengths[a][0] * lengths[a][1], lengths[a][1])
+                     for a, t in zip(axes, self.layout.starts, strict=True))
+
+    def _axes(self) -> tuple[int, ...]:
+        rank = len(self.shape)
+        axes = self.call.axes
+        if axes is None:
+            return tuple(range(rank))
+        return tuple(int(a) % rank for a in (axes if isinstance(axes, (tuple, list)) else (axes,)))
+
+    def __str__(self) -> str:
+        from firconv import report
+
+        return report.table(self)
+
+    def __repr__(self) -> str:
+        return f"<firconv.Plan {self.call.op} {self.problem.signal} * {self.problem.taps} -> {self.shape} by {self.method}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> Any:
+        return self.problem, self.layout, self.decision, self.dtype, self._h.tobytes()
+
+    def __reduce__(self) -> Any:
+        x = (self._x_shape(), self.problem.signal_dtype)
+        return _unpickle, (self.call, *x, self._h, *self._asked, self.dtype, self.decision)
+
+    def _x_shape(self) -> tuple[int, ...]:
+        shape = [1 if d in self.layout.outs else n for d, n in enumerate(self.shape)]
+        for axis, n in zip(self.layout.axes, self.problem.signal, strict=True):
+            shape[axis] = n
+        return tuple(shape)
+
+    # ── running it ──
+
+    def __call__(self, x: ArrayLike, out: np.ndarray | None = None, workers: int | None = None) -> np.ndarray:
+        """Filter a signal of the planned shape and type.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another shape or type, or an `out` that cannot hold the result.
+        """
+        count = threads.resolve(workers)
+        x = self._accepted(x)
+        target = deliver.target(self, x, out)
+        self._run(x, target, count)
+        if self.problem.dtype.kind in "iu":
+            deliver.check_overflow(self, x, target)
+        return deliver.finish(self, target, out)
+
+    def _accepted(self, x: Any) -> np.ndarray:
+        array = np.asarray(x)
+        if array.shape != self._x_shape() or array.dtype != self.problem.signal_dtype:
+            raise ValueError(f"plan(x): x has shape {array.shape} and dtype {array.dtype}; this plan is for shape "
+                             f"{self._x_shape()} and {self.problem.signal_dtype}: make another plan, or cast x")
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    def _run(self, x: np.ndarray, y: np.ndarray, workers: int) -> None:
+        """Steps 3 to 6 for every bank: y is the caller's array or one like it."""
+        work = self.decision.work
+        if work == "exact" and self.decision.method == "direct" or work == "exact" and self.decision.method == "separable":
+            work = deliver.exact_work(self, x)
+        tasks = []
+        xv, yv = describe.signal_view(self.layout, x), describe.output_view(self.layout, y)
+        for bank, (ratios, runner, boxes) in zip(self._index(), self._prepared(work), strict=True):     # 3 prepare
+            at, outs = bank
+            signal = xv[at][None]
+            target = yv[at + outs] if self.layout.outs else yv[at][None]
+            tasks += [(runner, ratios, box, signal, target) for box in boxes]
+        if self._seconds() < 2e-4:
+            workers = 1
+        threads.run(self._task, tasks, workers)                                                         # 4, 5, 6
+
+    def _task(self, task: Any) -> None:
+        runner, ratios, box, x, y = task
+        where = tiles.outputs(self.problem, runner.lattices if hasattr(runner, "lattices") else runner.taps.lattices, box)
+        target = y[(slice(None), *where)]
+        if target.dtype == runner.dtype and ratios is None:
+            runner.fill(self.problem, box, x, target)
+            return
+        raw = np.empty(target.shape, runner.dtype)
+        runner.fill(self.problem, box, x, raw)
+        if ratios is not None:
+            factor = ratios.at(where)
+            raw = raw if factor is None else raw * factor.astype(np.result_type(raw.dtype, np.float32), copy=False)
+        deliver.cast(raw, target)
+
+    def _seconds(self) -> float:
+        return next((c.seconds or 0.0 for c in self.decision.candidates if c.method == self.decision.method), 0.0)
+
+    def _index(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        groups = [self.shape[d] for d in self.layout.groups]
+        outs = [self.shape[d] for d in self.layout.outs[:-1]]
+        return [(g, o) for g in np.ndindex(*groups) for o in np.ndindex(*outs)]
+
+    def _prepared(self, work: str) -> list[Any]:
+        if work not in self._banks:
+            with self._lock:
+                if work not in self._banks:
+                    self._banks[work] = self._prepare(work)
+        return self._banks[work]
+
+    def _prepare(self, work: str) -> list[Any]:
+        """Runners and their tasks, one per set of filters that share a signal."""
+        weights = self._weights
+        lasts = self.shape[self.layout.outs[-1]] if self.layout.outs else 1
+        banks, boxes = [], None
+        for g in range(weights.shape[0]):
+            for o in range(0, weights.shape[1], lasts):
+                w = weights[g, o:o + lasts][:, None]
+                runner = execution.runner(self.problem, self.decision, w, work, self._factors)
+                boxes = runner.boxes(self.problem) if boxes is None else boxes
+                ratios = None
+                if self._ratios is not None:
+                    r = self._ratios[g]
+                    ratios = omit.Ratios(r.table[o:o + lasts], r.index)
+                banks.append((ratios, runner, boxes))
+        return banks
+
+    def stream(self, channels: tuple[int, ...] = ()) -> Any:
+        """The same filter for a signal that arrives in pieces; see `firconv.streaming.Stream`.
+
+        Parameters
+        ----------
+        channels : shape of the dimensions other than time; default those of the plan
+
+        Raises
+        ------
+        ValueError
+            For more than one filtered axis, a batch of filters, and boundaries that need the end of the signal first.
+        """
+        from firconv.streaming import Stream
+
+        return Stream(self)
+
+
+def _unpickle(call: Call, shape: tuple[int, ...], kind: np.dtype, h: np.ndarray, method: str, rtol: float | None,
+              dtype: np.dtype, decision: Decision) -> Plan:
+    made = _make(call, shape, kind, h, method, dtype, rtol)
+    made.decision = decision
+    return made

@@ -1,0 +1,144 @@
+"""What each method counts, and what a machine charges for it: predicted seconds on one core.
+
+The constants are one object with its provenance. They are the same on every machine unless the user calibrated, so that
+the same call takes the same method everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
+from math import log2, prod
+from pathlib import Path
+
+from firconv.problem import Problem
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Seconds charged per unit of work on one core, with where they come from.
+
+    Attributes
+    ----------
+    mac32, mac64, mac_int : one multiply-add of the direct kernels in float32, float64, int64
+    row : starting one row of outputs in a direct kernel
+    tile : one task (reading, tables, a call)
+    edge : one gathered sample of an extended block
+    copy32, copy64 : moving one sample through memory
+    fft32, fft64 : one sample of a real block's transform and back, per log2 N
+    block32, block64 : one sample of a block, whatever N (product, guard, crop)
+    call : one call of the Fourier kernel
+    """
+
+    mac32: float = 4.2e-11
+    mac64: float = 8.4e-11
+    mac_int: float = 5e-10
+    row: float = 1.5e-8
+    tile: float = 3.5e-5
+    edge: float = 2e-9
+    copy32: float = 3.5e-10
+    copy64: float = 7e-10
+    fft32: float = 2.6e-10
+    fft64: float = 5.0e-10
+    block32: float = 1.4e-9
+    block64: float = 2.4e-9
+    call: float = 1.5e-4
+    provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 3), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
+
+    def mac(self, real: str) -> float:
+        """Seconds of one multiply-add in a real dtype."""
+        return {"float32": self.mac32, "float64": self.mac64}.get(real, self.mac_int)
+
+    def wide(self, real: str) -> bool:
+        """True for types of eight bytes."""
+        return real != "float32"
+
+
+BUILT_IN = Machine()
+
+
+def store() -> Path:
+    """The file in the user's cache folder where a calibration is kept."""
+    base = os.environ.get("FIRCONV_CACHE_DIR") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "firconv")
+    return Path(base) / "calibration.json"
+
+
+@lru_cache(maxsize=1)
+def machine() -> Machine:
+    """The constants in force: the user's calibration if there is one, else the built-in ones."""
+    try:
+        found = json.loads(store().read_text())
+        known = {f.name: f.type for f in fields(Machine)}
+        numbers = {k: v for k, v in found.items() if k in known}
+        if any(k != "provenance" and not (isinstance(v, float) and 0 < v < 1) for k, v in numbers.items()):
+            return BUILT_IN
+        return replace(BUILT_IN, **numbers)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return BUILT_IN
+
+
+def save(constants: Machine) -> Path:
+    """Keep a calibration for later processes, and use it from now on."""
+    path = store()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(asdict(constants), indent=1))
+    os.replace(partial, path)
+    machine.cache_clear()
+    return path
+
+
+# ── what each method counts ───────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True)
+class Work:
+    """What a method does for a problem."""
+
+    multiplications: float
+    seconds: float
+    bytes: int
+
+
+def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
+    """The direct sum; `planes` real multiply-adds per multiplication (4 for complex × complex)."""
+    macs = float(problem.multiplications) * planes
+    outs = prod(problem.outputs) * problem.groups * problem.channels_out
+    run = max(1, problem.outputs[-1] if problem.outputs else 1)
+    item = 4 if real == "float32" else 8
+    memory = outs * (m.copy64 if m.wide(real) else m.copy32)
+    split = sum(prod(problem.signal) for u, d in zip(problem.up, problem.down, strict=True) if u > 1 or d > 1)
+    tiles = max(1, outs // (1 << 17))
+    seconds = macs * m.mac(real) + memory + outs / run * m.row + tiles * m.tile + split * 2 * m.copy64
+    return Work(macs, seconds, (1 << 17) * item * 2)
+
+
+def separable(problem: Problem, real: str, planes: int, terms: int, m: Machine) -> Work:
+    """One pass per filtered axis and term."""
+    outs = prod(problem.outputs) * problem.groups * problem.channels_out
+    lengths = [k / u for k, u in zip(problem.taps, problem.up, strict=True) if k > 1]
+    macs = float(outs) * sum(lengths) * planes * terms
+    passes = outs * terms * len(lengths) * (m.copy64 if m.wide(real) else m.copy32) * 2
+    rows = outs / max(1, problem.outputs[-1]) * m.row * len(lengths) * terms
+    tiles = max(1, outs // (1 << 16))
+    seconds = macs * m.mac(real) + passes + rows + tiles * m.tile * len(lengths) * terms
+    return Work(macs, seconds, (1 << 18) * (8 if m.wide(real) else 4))
+
+
+def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, ...], m: Machine) -> Work:
+    """Blocks of the given FFT lengths over the whole output, with polyphase parts as channels."""
+    wide = real != "float32"
+    per, fixed = (m.fft64, m.block64) if wide else (m.fft32, m.block32)
+    blocks, parts_in, parts_out, size = float(problem.groups), problem.channels_in, problem.channels_out, prod(lengths)
+    for n, a, outs in zip(lengths, problem.lattices, problem.outputs, strict=True):
+        blocks *= -(-(-(-outs // a.out_parts)) // max(1, n - a.reach + 1))
+        parts_in, parts_out = parts_in * a.in_parts, parts_out * a.out_parts
+    factor = 2 if is_complex else 1
+    transforms = (parts_in + parts_out) / 2
+    seconds = blocks * size * factor * (transforms * per * log2(max(2, size)) + fixed * max(1, parts_in * parts_out))
+    seconds += m.call * max(1.0, blocks * size / (1 << 18))
+    macs = blocks * size * factor * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
+    return Work(macs, seconds, int(size * 16 * (2 if wide else 1)))
+

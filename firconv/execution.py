@@ -1,0 +1,264 @@
+"""Steps 3 to 6 for one set of taps: prepare, then every task of the grid through its kernel, and deliver.
+
+A `Runner` owns prepared taps and knows three things: which boxes of outputs make good tasks, in which dtype it computes,
+and how to fill one box. Everything about threads, casts and renormalisation is the same for all of them.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, Protocol
+
+import numpy as np
+
+from firconv import boundary as bd
+from firconv import run_direct, run_fourier, tiles
+from firconv.planner import Decision
+from firconv.problem import Lattice, Problem
+
+COMPLEX = {"float32": np.dtype(np.complex64), "float64": np.dtype(np.complex128), "longdouble": np.dtype(np.clongdouble)}
+
+
+class Runner(Protocol):
+    """Prepared taps of one set of output channels."""
+
+    dtype: np.dtype
+
+    def boxes(self, problem: Problem) -> list[tiles.Box]:
+        """The outputs cut into tasks."""
+        ...
+
+    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        """Compute the outputs of a box from x (I, *signal) into out (O, *outputs), of `dtype`."""
+        ...
+
+
+def runner(problem: Problem, decision: Decision, weights: np.ndarray, work: str, factors: Any = None) -> Runner:
+    """Prepare correlation taps (O, I, *K) for the decided method in the real dtype `work`."""
+    if decision.method == "reference":
+        return Reference(problem, weights)
+    if decision.method == "shifted" or work == "object":
+        return Shifted(problem, weights, work)
+    if decision.method == "separable":
+        return Separable(problem, factors, work)
+    if decision.method in ("fft", "overlap_save"):
+        return Fourier(problem, decision, weights, work)
+    return Direct(problem.lattices, problem.signal_dtype.kind == "c", weights, work)
+
+
+# ── direct ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class Direct:
+    """The direct sum through compiled kernels; complex numbers as pairs or planes of real ones."""
+
+    def __init__(self, lattices: tuple[Lattice, ...], signal: bool, weights: np.ndarray, work: str):
+        self.lattices = lattices
+        taps = weights.dtype.kind == "c"
+        real = np.dtype(work)
+        self.dtype = COMPLEX[work] if signal or taps else real
+        self.block = COMPLEX[work] if signal else real
+        self.pairs, self.planes_in, self.planes_out = signal and not taps, signal and taps, taps
+        w = np.concatenate([weights.real, weights.imag]) if taps else weights
+        if self.planes_in:
+            w = np.concatenate([w, np.concatenate([-weights.imag, weights.real])], axis=1)
+        inner = (run_direct.IDLE,) if self.pairs else ()
+        w = w[..., None] if self.pairs else w
+        self.taps = run_direct.DirectTaps(_as_integers(w, real), lattices + inner)
+
+    def boxes(self, problem: Problem) -> list[tiles.Box]:
+        run = min(self.taps.run_axis, len(self.lattices) - 1)
+        shape = _tile(tiles.periods(problem, self.lattices), self.lattices, run)
+        return [box for region in tiles.regions(problem, self.lattices) for box in tiles.split(region, shape)]
+
+    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        self.correlate(bd.read(x, problem.boundary, tiles.span(self.lattices, box), self.block, skip=1), out)
+
+    def correlate(self, block: np.ndarray, out: np.ndarray) -> None:
+        """The sum of one block, real or complex."""
+        if self.pairs:
+            block = block if block.strides[-1] == block.itemsize else np.ascontiguousarray(block)
+            if out.strides[-1] == out.itemsize:
+                run_direct.correlate(self.taps, _as_pairs(block), _as_pairs(out))
+            else:
+                y = np.empty(out.shape, out.dtype)
+                run_direct.correlate(self.taps, _as_pairs(block), _as_pairs(y))
+                out[...] = y
+            return
+        if self.planes_in:
+            block = np.concatenate([block.real, block.imag])
+        if not self.planes_out:
+            run_direct.correlate(self.taps, block, out)
+            return
+        y = np.empty((2 * out.shape[0], *out.shape[1:]), block.dtype)
+        run_direct.correlate(self.taps, block, y)
+        out.real, out.imag = y[:out.shape[0]], y[out.shape[0]:]
+
+
+def _as_pairs(a: np.ndarray) -> np.ndarray:
+    """A complex array as real pairs on a last axis of two, without a copy."""
+    real = a.real.dtype
+    return np.lib.stride_tricks.as_strided(a.view(real), (*a.shape, 2), (*a.strides, real.itemsize))
+
+
+def _as_integers(w: np.ndarray, work: np.dtype) -> np.ndarray:
+    """Taps in the working type; unsigned 64-bit ones keep their bits, because the sum wraps anyway."""
+    return w.view(np.int64) if work == np.int64 and w.dtype == np.uint64 else w.astype(work)
+
+
+def _tile(counts: tuple[int, ...], lattices: tuple[Lattice, ...], run: int) -> tuple[int, ...]:
+    """Lengths of a tile in periods: whole rows first, some 2¹² to 2¹⁷ outputs, a sixteenth of all if that is less."""
+    total = prod(c * a.out_parts for c, a in zip(counts, lattices, strict=True))
+    room = max(1 << 12, min(1 << 17, total // 16))
+    tile = list(counts)
+    room //= max(1, prod(counts[run + 1:]))
+    for axis in range(run, -1, -1):
+        room = max(1, room // lattices[axis].out_parts)
+        tile[axis] = max(1, min(counts[axis], room))
+        room = max(1, room // tile[axis])
+    return tuple(tile)
+
+
+# ── separable ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class Separable:
+    """One pass per filtered axis and term, rows last so that the final pass writes the output."""
+
+    def __init__(self, problem: Problem, terms: list[list[np.ndarray]], work: str):
+        self.lattices = problem.lattices
+        filtered = [i for i, k in enumerate(problem.taps) if k > 1]
+        self.terms = [self._passes(problem, filtered, factors, work) for factors in terms]
+        self.dtype, self.block = self.terms[0][-1][1].dtype, self.terms[0][0][1].block
+        self.kernel = None if len(terms) == 1 else _outer_sum(terms, problem.taps, filtered)
+
+    def _passes(self, problem: Problem, filtered: list[int], factors: list[np.ndarray], work: str) -> list[tuple[int, Direct]]:
+        passes: list[tuple[int, Direct]] = []
+        others = [i for i, a in enumerate(self.lattices) if i not in filtered and not run_direct.is_idle(a)]
+        for axis, factor in [*((i, None) for i in others), *zip(filtered, factors, strict=True)]:
+            lattices = tuple(a if i == axis else run_direct.IDLE for i, a in enumerate(self.lattices))
+            f = np.ones(1, problem.taps_dtype) if factor is None else factor
+            weights = f.reshape((1, 1) + tuple(f.size if i == axis else 1 for i in range(len(lattices))))
+            is_complex = problem.signal_dtype.kind == "c" or bool(passes) and passes[-1][1].dtype.kind == "c"
+            passes.append((axis, Direct(lattices, is_complex, weights, work)))
+        return passes
+
+    def boxes(self, problem: Problem) -> list[tiles.Box]:
+        counts = tiles.periods(problem, self.lattices)
+        shape = _tile(counts, self.lattices, max(i for i, a in enumerate(self.lattices) if not run_direct.is_idle(a)))
+        return [box for region in tiles.regions(problem, self.lattices) for box in tiles.split(region, shape)]
+
+    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        block = bd.read(x, problem.boundary, tiles.span(self.lattices, box), self.block, skip=1)
+        self._term(self.terms[0], block, out)
+        for term in self.terms[1:]:
+            more = np.empty(out.shape, out.dtype)
+            self._term(term, block, more)
+            out += more
+        if self.kernel is not None and not np.isfinite(block).all():
+            self._repair(block, out)
+
+    def _term(self, passes: list[tuple[int, Direct]], block: np.ndarray, out: np.ndarray) -> None:
+        for axis, direct in passes[:-1]:
+            shape = list(block.shape)
+            shape[1 + axis] = out.shape[1 + axis]
+            y = np.empty(shape, direct.dtype)
+            direct.correlate(block, y)
+            block = y
+        passes[-1][1].correlate(block, out)
+
+    def _repair(self, block: np.ndarray, out: np.ndarray) -> None:
+        """A sum of several terms makes Inf − Inf where the direct sum has Inf: overlay the footprint of the taps."""
+        finite = np.where(np.isfinite(block), block, 0)
+        for i, term in enumerate(self.terms):
+            more = np.empty(out.shape, out.dtype)
+            self._term(term, finite, more)
+            out[...] = more if i == 0 else out + more
+        dense = run_fourier.dense(self.kernel, self.lattices)
+        run_fourier.overlay(dense, self.lattices, block, out)
+
+
+def _outer_sum(terms: list[list[np.ndarray]], taps: tuple[int, ...], filtered: list[int]) -> np.ndarray:
+    total: Any = 0
+    for factors in terms:
+        product = factors[0]
+        for f in factors[1:]:
+            product = np.multiply.outer(product, f)
+        total = total + product
+    return total.reshape((1, 1, *(k if i in filtered else 1 for i, k in enumerate(taps))))
+
+
+# ── Fourier ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class Fourier:
+    """Blocks through scipy.fft, repaired and guarded."""
+
+    def __init__(self, problem: Problem, decision: Decision, weights: np.ndarray, work: str):
+        integer = problem.dtype.kind in "iu"
+        is_complex = "c" in (problem.signal_dtype.kind, weights.dtype.kind)
+        block = np.dtype(np.float64) if integer else COMPLEX[work] if is_complex else np.dtype(work)
+        self.dtype = np.dtype(np.int64) if integer else block
+        self.taps = run_fourier.FourierTaps(weights.astype(block), problem.lattices, decision.lengths, block, decision.tau)
+
+    def boxes(self, problem: Problem) -> list[tiles.Box]:
+        size = prod(self.taps.lengths) * self.taps.work.itemsize
+        return run_fourier.tasks(problem, self.taps, max(1, (1 << 19) // size))
+
+    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        run_fourier.correlate(self.taps, problem, box, x, out)
+
+
+# ── NumPy and plain Python ────────────────────────────────────────────────────────────────────────────────────────────
+
+class Shifted:
+    """Shifted slices: long doubles, Python integers, and taps that are not finite."""
+
+    def __init__(self, problem: Problem, weights: np.ndarray, work: str):
+        kind = problem.dtype.kind
+        real = problem.dtype if work == "exact" else np.dtype(work)
+        self.dtype = COMPLEX[work] if kind == "c" else real
+        self.weights, self.lattices = weights.astype(self.dtype), problem.lattices
+
+    def boxes(self, problem: Problem) -> list[tiles.Box]:
+        return [tuple((0, n) for n in tiles.periods(problem, self.lattices))]
+
+    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        from firconv.kernels import shifted
+
+        block, start = _present(problem, self.lattices, box, x, self.dtype)
+        with np.errstate(invalid="ignore", over="ignore"):
+            shifted.correlate(self.weights, self.lattices, block, start, out)
+
+
+class Reference:
+    """The defining sum in plain loops."""
+
+    def __init__(self, problem: Problem, weights: np.ndarray):
+        self.dtype = np.dtype(np.float32) if problem.dtype == np.float16 else problem.dtype
+        self.weights, self.lattices = weights.astype(self.dtype), problem.lattices
+
+    def boxes(self, problem: Problem) -> list[tiles.Box]:
+        return [tuple((0, n) for n in tiles.periods(problem, self.lattices))]
+
+    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        from firconv.kernels import reference
+
+        span = tiles.span(self.lattices, box)
+        block = bd.read(x, problem.boundary, span, self.dtype, skip=1)
+        present = bd.read(np.ones(problem.signal, bool), _marks(problem), span, np.dtype(bool))
+        with np.errstate(invalid="ignore", over="ignore"):
+            reference.correlate(problem, self.weights, block, present, tuple(lo for lo, _ in span), out)
+
+
+def _marks(problem: Problem) -> tuple[bd.Ends, ...]:
+    """Rules under which an array of True stays True wherever a sample exists."""
+    return tuple(tuple(bd.Rule("zero") if r.absent else bd.Rule("edge") for r in ends) for ends in problem.boundary)  # type: ignore[misc]
+
+
+def _present(problem: Problem, lattices: tuple[Lattice, ...], box: tiles.Box, x: np.ndarray,
+             dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:
+    """The extended signal over a box without the absent samples, and where it starts."""
+    kept = []
+    for (lo, hi), ends, n in zip(tiles.span(lattices, box), problem.boundary, problem.signal, strict=True):
+        lo = max(lo, 0) if ends[0].absent else min(lo, n - 1)
+        hi = min(hi, n) if ends[1].absent else max(hi, 1)
+        kept.append((lo, max(hi, lo + 1)))
+    return bd.read(x, problem.boundary, tuple(kept), dtype, skip=1), tuple(lo for lo, _ in kept)

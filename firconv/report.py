@@ -1,0 +1,72 @@
+"""A plan as a table: what was decided, what else was considered, and the call that forces it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from firconv.planner import Candidate
+
+if TYPE_CHECKING:
+    from firconv.convolution import Plan
+
+
+def table(plan: Plan) -> str:
+    """The text of ``print(plan)``."""
+    lines = [*_head(plan), "", *_candidates(plan), "", *_forcing(plan)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _head(plan: Plan) -> list[str]:
+    p, d = plan.problem, plan.decision
+    rows = [
+        ("signal", f"{_lengths(p.signal)} {p.signal_dtype}"),
+        ("taps", f"{_lengths(p.taps)} {p.taps_dtype}" + (f", {p.groups * p.channels_out} filters" if p.groups * p.channels_out > 1 else "")),
+        ("output", f"{_lengths(plan.shape)} {plan.dtype}, lags " + ", ".join(f"{r.start}…{r[-1]}" for r in plan.lags)),
+        ("boundary", ", ".join(dict.fromkeys(" | ".join(dict.fromkeys(map(str, p.boundary[i]))) for i in plan.layout.filtered))),
+        ("strides", f"up {_lengths(p.up)}, down {_lengths(p.down)}, dilation {_lengths(p.dilation)}"),
+        ("method", f"{plan.method} in {'float32, float64 or int64, whichever is exact' if d.work == 'exact' else d.work}"),
+        ("blocks", f"FFT of {_lengths(d.lengths)}" if d.lengths else ""),
+        ("multiplications", f"{p.multiplications:,} in the defining sum"),
+        ("fallback", d.fallback),
+    ]
+    if max(p.up + p.down + p.dilation, default=1) == 1:
+        rows = [row for row in rows if row[0] != "strides"]
+    return [f"{plan.call.op}: y = {'h * x' if plan.call.op == 'convolve' else 'h ⋆ x'}"] + [
+        f"  {name:<16}{text}" for name, text in rows if text]
+
+
+def _lengths(values: tuple[int, ...]) -> str:
+    return " × ".join(map(str, values)) if values else "scalar"
+
+
+def _candidates(plan: Plan) -> list[str]:
+    head = f"  {'method':<14}{'predicted':>11}{'multiply-adds':>15}{'bytes':>9}  {'error at most':<24}why not"
+    return [head, *(_row(c, c.method == plan.method) for c in plan.decision.candidates)]
+
+
+def _row(c: Candidate, chosen: bool) -> str:
+    time = "–" if c.seconds is None else _time(c.seconds)
+    macs = "–" if c.multiplications is None else f"{c.multiplications:.2e}"
+    size = "–" if c.bytes is None else _bytes(c.bytes)
+    return f"{'→' if chosen else ' '} {c.method:<14}{time:>11}{macs:>15}{size:>9}  {c.bound:<24}{'chosen' if chosen else c.why}"
+
+
+def _time(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds * 1e9:.0f} ns"
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB" if count >= 1 << 20 else f"{count / 1024:.0f} KiB"
+
+
+def _forcing(plan: Plan) -> list[str]:
+    call = plan.call
+    words = [f"{plan.call.op}(x, h, mode={call.mode!r}, method={plan.method!r}"]
+    for name, plain in (("boundary", "zero"), ("axes", None), ("origin", None), ("up", 1), ("down", 1), ("dilation", 1)):
+        if getattr(call, name) != plain:
+            words.append(f"{name}={getattr(call, name)!r}")
+    return ["  predicted on one core; 'error at most' is the promise, an FFT is usually 10 to 1000 times better",
+            "  the call that forces it: " + ", ".join(words) + ")"]

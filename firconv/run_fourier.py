@@ -1,0 +1,322 @@
+"""Steps 4 and 5 for the Fourier methods: blocks of the extended signal through `kernels.fourier`, and what it cannot
+vouch for again: a float32 block in float64, then single outputs by the direct sum.
+
+Blocks lie on a grid that starts at output 0 (period 0), so the bits of an output do not depend on how a signal was cut.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from firconv import boundary as bd
+from firconv import tiles
+from firconv.problem import Lattice, Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """Polyphase parts as channels: taps (O·out_parts, I·in_parts, *reach), and which of them are stored."""
+
+    weights: np.ndarray
+    support: np.ndarray | None
+
+
+def dense(weights: np.ndarray, lattices: tuple[Lattice, ...]) -> Dense:
+    """Correlation taps (O, I, *K) as unit-stride taps between parts; dilation leaves holes."""
+    d = len(lattices)
+    outs, ins = [a.out_parts for a in lattices], [a.in_parts for a in lattices]
+    lead = (weights.shape[0], *outs, weights.shape[1], *ins)
+    full = np.zeros(lead + tuple(a.reach for a in lattices), weights.dtype)
+    support = np.zeros(full.shape[1:1 + d] + full.shape[2 + d:], bool)
+    for r in np.ndindex(*outs):
+        entries = [a.entries[i] for a, i in zip(lattices, r, strict=True)]
+        k, s, a = ([e[j] for e in entries] for j in range(3))
+        for i in range(weights.shape[1]):
+            full[(slice(None), *r, i, *_open(s), *_open(a))] = weights[(slice(None), i, *np.ix_(*k))]
+        support[(*r, *_open(s), *_open(a))] = True
+    reach = full.shape[2 + 2 * d:]
+    full = full.reshape((weights.shape[0] * int(np.prod(outs)), weights.shape[1] * int(np.prod(ins)), *reach))
+    if support.all():
+        return Dense(full, None)
+    shape = (weights.shape[0], *outs, weights.shape[1], *ins, *reach)
+    stored = np.broadcast_to(support.reshape((1, *outs, 1, *ins, *reach)), shape)
+    return Dense(full, np.ascontiguousarray(stored.reshape(full.shape)))
+
+
+def _open(arrays: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    return np.ix_(*arrays)
+
+
+class FourierTaps:
+    """Taps (O, I, *K) ready for blocks of given FFT lengths; spectra are made on first use, once.
+
+    Parameters
+    ----------
+    lengths : FFT length per axis, 1 on unfiltered ones
+    work : dtype of the blocks' arithmetic
+    tau : the accuracy promised (semantics 17), or None
+    """
+
+    def __init__(self, weights: np.ndarray, lattices: tuple[Lattice, ...], lengths: tuple[int, ...], work: np.dtype,
+                 tau: float | None):
+        self.lattices, self.work, self.tau = lattices, work, tau
+        self.axes = tuple(i for i, n in enumerate(lengths) if n > 1) or (len(lengths) - 1,)
+        self.lengths = tuple(lengths[a] for a in self.axes)
+        self._weights, self._cache, self._lock = weights, {}, threading.Lock()
+        self.steps = tuple(n - lattices[a].reach + 1 for a, n in zip(self.axes, self.lengths, strict=True))
+
+    def dense(self) -> Dense:
+        """Taps between parts, with only the filtered axes."""
+        return self._once("dense", self._dense)
+
+    def _dense(self) -> Dense:
+        found = dense(self._weights, self.lattices)
+        drop = tuple(2 + i for i in range(len(self.lattices)) if i not in self.axes)
+        return Dense(found.weights.squeeze(drop), None if found.support is None else found.support.squeeze(drop))
+
+    def spectrum(self, dtype: np.dtype) -> Any:
+        """The transformed taps for blocks of `dtype`."""
+        from firconv.kernels import fourier
+
+        taps = self.dense()
+        return self._once(dtype, lambda: fourier.prepare(taps.weights, taps.support, self.lengths, dtype))
+
+    def _once(self, key: Any, make: Any) -> Any:
+        if key not in self._cache:
+            with self._lock:
+                if key not in self._cache:
+                    self._cache[key] = make()
+        return self._cache[key]
+
+
+def tasks(problem: Problem, taps: FourierTaps, batch: int) -> list[tiles.Box]:
+    """Boxes of periods made of whole blocks; `batch` blocks to a task where the signal's ends are far."""
+    counts = tiles.periods(problem, taps.lattices)
+    pieces = []
+    room = batch
+    for axis in reversed(range(len(counts))):
+        if axis in taps.axes:
+            i = taps.axes.index(axis)
+            pieces.append(_runs(taps.lattices[axis], problem.signal[axis], counts[axis], taps.steps[i], taps.lengths[i],
+                                room))
+        else:
+            pieces.append([(lo, min(lo + room, counts[axis])) for lo in range(0, counts[axis], room)])
+        room = max(1, room // max(1, max(_blocks(taps, axis, ends) for ends in pieces[-1])))
+    return list(product(*reversed(pieces)))
+
+
+def _blocks(taps: FourierTaps, axis: int, ends: tuple[int, int]) -> int:
+    step = taps.steps[taps.axes.index(axis)] if axis in taps.axes else 1
+    return -(-(ends[1] - ends[0]) // step)
+
+
+def _runs(a: Lattice, n: int, count: int, step: int, length: int, batch: int) -> list[tuple[int, int]]:
+    """Runs of blocks along one axis: those at the ends apart from those that need no extension."""
+    blocks = -(-count // step)
+    inner = [j for j in range(blocks) if j * step + a.base >= 0 and a.in_parts * (j * step + a.base + length) <= n
+             and (j + 1) * step <= count]
+    lo, hi = (inner[0], inner[-1] + 1) if inner else (0, 0)
+    cuts = [*range(0, lo), *range(lo, hi, batch), *range(hi, blocks)]
+    return [(c * step, min(e * step, count)) for c, e in zip(cuts, [*cuts[1:], blocks], strict=True)]
+
+
+def correlate(taps: FourierTaps, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+    """Fill out (O, *outputs of the box) from x (I, *signal)."""
+    blocks = _read(taps, problem, box, x)
+    parts = [taps.lattices[a].out_parts for a in taps.axes]
+    view = _as_blocks(taps, out, box) if all(p == 1 for p in parts) else None
+    if view is not None:
+        _filter(taps, blocks, view)
+        return
+    y = np.empty(blocks.shape[:len(blocks.shape) - len(taps.axes) - 1]
+                 + (out.shape[0] * int(np.prod(parts)),) + taps.steps, _filter_dtype(taps, out))
+    _filter(taps, blocks, y)
+    _join(taps, y, out)
+
+
+def _filter_dtype(taps: FourierTaps, out: np.ndarray) -> np.dtype:
+    return out.dtype if out.dtype.kind in "iu" else taps.work
+
+
+def _read(taps: FourierTaps, problem: Problem, box: tiles.Box, x: np.ndarray) -> np.ndarray:
+    """The samples of a box of blocks as (*unfiltered, *blocks, I·parts, *lengths), a view where they lie inside."""
+    spans = []
+    for axis, (a, (lo, hi)) in enumerate(zip(taps.lattices, box, strict=True)):
+        if axis in taps.axes:
+            i = taps.axes.index(axis)
+            last = lo + (-(-(hi - lo) // taps.steps[i]) - 1) * taps.steps[i]
+            spans.append((a.in_parts * (lo + a.base), a.in_parts * (last + a.base + taps.lengths[i])))
+        else:
+            spans.append(a.span(lo, hi))
+    region = bd.read(x, problem.boundary, tuple(spans), taps.work, skip=1)
+    idle = [i for i in range(len(box)) if i not in taps.axes]
+    lead = [region.shape[1 + i] for i in idle]
+    strides = region.strides
+    shape, stride, parts, part_strides, inner, inner_strides = [], [], [], [], [], []
+    for i, axis in enumerate(taps.axes):
+        a, s = taps.lattices[axis], strides[1 + axis]
+        shape.append(-(-(box[axis][1] - box[axis][0]) // taps.steps[i]))
+        stride.append(taps.steps[i] * a.in_parts * s)
+        parts.append(a.in_parts)
+        part_strides.append(s)
+        inner.append(taps.lengths[i])
+        inner_strides.append(a.in_parts * s)
+    view = np.lib.stride_tricks.as_strided(
+        region, (*lead, *shape, region.shape[0], *parts, *inner),
+        (*(strides[1 + i] for i in idle), *stride, strides[0], *part_strides, *inner_strides), writeable=False)
+    channels = region.shape[0] * int(np.prod(parts))
+    if view.shape[len(lead) + len(shape):-len(inner)] == (channels,):
+        return view
+    return view.reshape((*lead, *shape, channels, *inner))
+
+
+def _as_blocks(taps: FourierTaps, out: np.ndarray, box: tiles.Box) -> np.ndarray | None:
+    """`out` seen as (*unfiltered, *blocks, O, *steps), where it is made of whole blocks of the right type."""
+    lengths = [box[a][1] - box[a][0] for a in taps.axes]
+    fits = all(length % n == 0 or length < n for length, n in zip(lengths, taps.steps, strict=True))
+    if not fits or (out.dtype != taps.work and out.dtype.kind not in "iu"):
+        return None
+    idle = [i for i in range(len(box)) if i not in taps.axes]
+    counts = [-(-(box[a][1] - box[a][0]) // n) for a, n in zip(taps.axes, taps.steps, strict=True)]
+    inner = [min(n, box[a][1] - box[a][0]) for a, n in zip(taps.axes, taps.steps, strict=True)]
+    s = out.strides
+    return np.lib.stride_tricks.as_strided(
+        out, (*(out.shape[1 + i] for i in idle), *counts, out.shape[0], *inner),
+        (*(s[1 + i] for i in idle), *(s[1 + a] * n for a, n in zip(taps.axes, taps.steps, strict=True)), s[0],
+         *(s[1 + a] for a in taps.axes)))
+
+
+def _join(taps: FourierTaps, y: np.ndarray, out: np.ndarray) -> None:
+    """(*unfiltered, *blocks, O·parts, *steps) put in place in out (O, *outputs), cropped."""
+    d, n = len(taps.axes), out.ndim - 1
+    idle = [i for i in range(n) if i not in taps.axes]
+    parts = [taps.lattices[a].out_parts for a in taps.axes]
+    lead = len(idle)
+    y = y.reshape(y.shape[:lead + d] + (out.shape[0], *parts) + taps.steps)
+    order, shape = [lead + d], [out.shape[0]]
+    for axis in range(n):
+        if axis in taps.axes:
+            i = taps.axes.index(axis)
+            group = [lead + i, lead + d + 1 + d + i, lead + d + 1 + i]     # block, step, part
+            order += group
+            shape.append(int(np.prod([y.shape[g] for g in group])))
+        else:
+            order.append(idle.index(axis))
+            shape.append(y.shape[idle.index(axis)])
+    out[...] = y.transpose(order).reshape(shape)[tuple(map(slice, out.shape))]
+
+
+def _filter(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray) -> None:
+    from firconv.kernels import fourier
+
+    if out.dtype.kind in "iu":
+        unsure = fourier.correlate_integers(taps.spectrum(np.dtype(np.float64)), blocks, out)
+        if unsure is not None:
+            _integers_again(taps, blocks, out, unsure)
+        return
+    unsure = fourier.correlate(taps.spectrum(taps.work), blocks, out, tau=taps.tau)
+    if unsure is not None and taps.work in (np.float32, np.complex64):
+        unsure = _in_double(taps, blocks, out, np.broadcast_to(unsure, out.shape))
+    if unsure is not None:
+        _directly(taps, blocks, out, np.broadcast_to(unsure, out.shape))
+
+
+def _in_double(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.ndarray) -> np.ndarray | None:
+    """The blocks with unsure outputs once more in double precision; returns what is still unsure."""
+    from firconv.kernels import fourier
+
+    double = np.dtype(np.float64 if taps.work == np.float32 else np.complex128)
+    lead = out.ndim - len(taps.axes) - 1
+    left = np.zeros(out.shape, bool)
+    for place in np.argwhere(unsure.any(axis=tuple(range(lead, out.ndim)))):
+        at = tuple(place)
+        again = np.empty(out[at].shape, double)
+        still = fourier.correlate(taps.spectrum(double), blocks[at].astype(double), again, tau=taps.tau)
+        with np.errstate(over="ignore", under="ignore"):
+            np.copyto(out[at], again, where=unsure[at], casting="same_kind")
+        if still is not None:
+            left[at] = unsure[at] & still
+    return left if left.any() else None
+
+
+def _directly(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.ndarray) -> None:
+    """Single outputs by the direct sum in double precision."""
+    from firconv.kernels import direct
+
+    taps_ = taps.dense()
+    lead = out.ndim - len(taps.axes) - 1
+    for place in np.argwhere(unsure.any(axis=tuple(range(lead + 1, out.ndim)))):
+        at, o = tuple(place[:-1]), place[-1]
+        block = np.ascontiguousarray(blocks[at])
+        stored = np.ones(taps_.weights.shape[1:], bool) if taps_.support is None else taps_.support[o]
+        where = np.flatnonzero(unsure[(*at, o)])
+        index = np.unravel_index(where, out.shape[lead + 1:])
+        start = np.ravel_multi_index(index, block.shape[1:]).astype(np.int64)
+        offsets = np.ravel_multi_index(np.nonzero(stored), block.shape).astype(np.int64)
+        values = _dot(direct.points, block.ravel(), start, taps_.weights[o][stored], offsets)
+        with np.errstate(over="ignore", under="ignore"):
+            out[(*at, o, *index)] = values
+
+
+def _dot(points: Any, x: np.ndarray, start: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    def real(part: np.ndarray, w: np.ndarray) -> np.ndarray:
+        y = np.empty(start.size)
+        points(np.ascontiguousarray(part), start, np.ascontiguousarray(w, np.float64), offsets, y)
+        return y
+
+    if x.dtype.kind != "c":
+        return real(x, weights)
+    y = real(x.real, weights.real) + 1j * real(x.imag, weights.real)
+    if weights.dtype.kind == "c":
+        y += 1j * real(x.real, weights.imag) - real(x.imag, weights.imag)
+    return y
+
+
+def _integers_again(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.ndarray) -> None:
+    """The blocks whose rounding is not proven, by the direct sum of integers."""
+    from firconv.kernels import direct
+
+    found = taps.dense()
+    lead = out.ndim - len(taps.axes) - 1
+    unsure = np.broadcast_to(unsure, (*out.shape[:lead + 1], *unsure.shape[lead + 1:]))
+    for place in np.argwhere(unsure.any(axis=tuple(range(lead + 1, unsure.ndim)))):
+        at, o = tuple(place[:-1]), place[-1]
+        block = np.ascontiguousarray(blocks[at]).astype(np.int64)
+        stored = np.ones(found.weights.shape[1:], bool) if found.support is None else found.support[o]
+        offsets = np.ravel_multi_index(np.nonzero(stored), block.shape).astype(np.int64)
+        y = np.empty(out.shape[lead + 1:], np.int64)
+        index = np.indices(y.shape[:-1]).reshape(y.ndim - 1, -1)
+        rows = (np.ravel_multi_index((*index, np.zeros(index.shape[1], np.int64)), block.shape[1:]).astype(np.int64)
+                if index.size else np.zeros(1, np.int64))
+        to = np.arange(rows.size, dtype=np.int64) * y.shape[-1]
+        first, last = np.zeros(rows.size, np.int64), np.full(rows.size, offsets.size, np.int64)
+        direct.rows(block.ravel(), y.ravel(), rows, to, y.shape[-1], found.weights[o][stored].astype(np.int64), offsets,
+                    first, last)
+        out[(*at, o)] = y
+
+
+def overlay(found: Dense, lattices: tuple[Lattice, ...], block: np.ndarray, out: np.ndarray) -> None:
+    """Put the NaN and Inf that the direct sum gives into out (1, *outputs), from a block as `tiles.span` reads it."""
+    from firconv.kernels import guard
+
+    shape: list[int] = []
+    for a, n in zip(lattices, block.shape[1:], strict=True):
+        shape += [n // a.in_parts, a.in_parts]
+    d = len(lattices)
+    parts = block.reshape(block.shape[:1] + tuple(shape)).transpose(0, *range(2, 2 * d + 1, 2), *range(1, 2 * d + 1, 2))
+    channels = parts.reshape((-1, *parts.shape[d + 1:]))
+    counts = [-(-n // a.out_parts) for n, a in zip(out.shape[1:], lattices, strict=True)]
+    y = np.zeros((found.weights.shape[0], *counts), out.dtype)
+    guard.overlay(channels, found.weights, found.support, y)
+    order, joined = [0], [1]
+    y = y.reshape((1, *(a.out_parts for a in lattices), *counts))
+    for i, a in enumerate(lattices):
+        order += [d + 1 + i, 1 + i]
+        joined.append(counts[i] * a.out_parts)
+    y = y.transpose(order).reshape(joined)[tuple(map(slice, out.shape))]
+    np.copyto(out, y, where=~np.isfinite(y))

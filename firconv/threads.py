@@ -1,0 +1,142 @@
+"""The thread pool of the process: how many workers a call may use, and running tasks on them.
+
+Results never depend on the number of workers: tasks are cut by the plan, and every output belongs to one task.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+_default: int | None = None
+_home = os.getpid()
+
+
+def _forget() -> None:
+    """A forked child has none of its parent's threads, and perhaps a lock that nobody will release."""
+    global _lock, _pool, _pool_size
+    _lock, _pool, _pool_size = threading.Lock(), None, 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def available() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def set_workers(workers: int | None) -> None:
+    """Set the default of ``workers=`` for the process; None goes back to FIRCONV_WORKERS or all cores.
+
+    Examples
+    --------
+    >>> import firconv
+    >>> firconv.set_workers(1)
+    >>> firconv.get_workers()
+    1
+    >>> firconv.set_workers(None)
+    """
+    global _default
+    _default = None if workers is None else _checked(workers, "set_workers")
+
+
+def get_workers() -> int:
+    """The number of workers that a call without ``workers=`` uses here and now.
+
+    One in a child process of the process that imported firconv and in threads other than the main one, where somebody
+    else has already divided the cores, unless `set_workers` said otherwise; else FIRCONV_WORKERS, else all cores.
+
+    Examples
+    --------
+    >>> import firconv
+    >>> firconv.get_workers() >= 1
+    True
+    """
+    if os.getpid() != _home or threading.current_thread() is not threading.main_thread():
+        return 1
+    if _default is not None:
+        return _default
+    named = os.environ.get("FIRCONV_WORKERS")
+    return available() if not named else _from_environment(named)
+
+
+def _from_environment(text: str) -> int:
+    try:
+        return _checked(int(text), "FIRCONV_WORKERS")
+    except ValueError:
+        raise ValueError(f"FIRCONV_WORKERS={text!r} is not a whole number of at least 1: set it to how many cores "
+                         "firconv may use, or unset it") from None
+
+
+def _checked(workers: Any, name: str) -> int:
+    try:
+        number = operator.index(workers)
+    except TypeError:
+        raise TypeError(f"{name}: workers={workers!r} is not an int") from None
+    if number < 1:
+        raise ValueError(f"{name}: workers={workers!r} must be at least 1")
+    return number
+
+
+def resolve(workers: int | None) -> int:
+    """The number of workers for a call with this ``workers=``."""
+    return get_workers() if workers is None else _checked(workers, "workers")
+
+
+def _executor(size: int) -> ThreadPoolExecutor:
+    global _pool, _pool_size
+    with _lock:
+        if _pool is None or _pool_size < size:
+            _pool, _pool_size = ThreadPoolExecutor(size, thread_name_prefix="firconv"), size
+        return _pool
+
+
+def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> None:
+    """Call `function` on every task, on `workers` threads of which the caller is one; the first error is raised."""
+    tasks = list(tasks)
+    if workers <= 1 or len(tasks) <= 1:
+        for task in tasks:
+            function(task)
+        return
+    waiting = iter(tasks)
+    turn = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with turn:
+                task = next(waiting, _DONE)
+            if task is _DONE:
+                return
+            function(task)
+
+    helpers: list[Future[None]] = []
+    try:
+        pool = _executor(workers - 1)
+        helpers = [pool.submit(work) for _ in range(min(workers, len(tasks)) - 1)]
+        work()
+    except BaseException:
+        with turn:
+            for _ in waiting:
+                pass
+        for helper in helpers:
+            if not helper.cancel():
+                helper.exception()
+        raise
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
+
+
+_DONE = object()
