@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any, TextIO
@@ -51,7 +52,9 @@ def read_csv(path: Path, key: str | None = None) -> Signal:
             header = first if not _is_numbers(first, delimiter) else None
             file.seek(0)
             lines = (line for line in file if line.rstrip("\r\n") != header)
-            table = np.loadtxt(lines, delimiter=delimiter, ndmin=2, dtype=np.float64)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # an empty table is refused below
+                table = np.loadtxt(lines, delimiter=delimiter, ndmin=2, dtype=np.float64)
     except (ValueError, UnicodeDecodeError) as error:
         raise unreadable(path, f"not a table of numbers ({_first_line(error)})") from error
     if table.size == 0:

@@ -71,23 +71,20 @@ def _reader(head: bytes) -> Callable[[Path], _Pixels]:
     return _read_pillow
 
 
-def _check_size(columns: int, rows: int) -> None:
-    if columns * rows > MAX_PIXELS:
-        limit = f"the {MAX_PIXELS:,} taken on trust"
-        raise _Refused(f"it claims {columns} x {rows} pixels, over {limit}; cut it into tiles, or convert it to .npy")
-
-
-def _read_pillow(path: Path) -> _Pixels:
+def _opened(path: Path, formats: tuple[str, ...]) -> Any:
+    """Pillow's view of a file, of which it has read the header only."""
     from PIL import Image
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS below is where it is refused
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # comes at half of its limit
         try:
-            image = Image.open(path, formats=("PNG", "JPEG", "MPO", "TIFF"))
+            return Image.open(path, formats=formats)
         except Image.DecompressionBombError as error:
             raise _Refused(f"it claims too many pixels ({error}); cut it into tiles, or convert it to .npy") from error
-    with image:
-        _check_size(*image.size)
+
+
+def _read_pillow(path: Path) -> _Pixels:
+    with _opened(path, ("PNG", "JPEG", "TIFF")) as image:
         if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
             raise _Refused(f"it holds {image.n_frames} images; extract one of them")
         if image.mode not in _MODES:
@@ -111,16 +108,8 @@ def _pillow_notes(image: Any) -> dict[str, Any]:
 
 def _read_png16(path: Path) -> _Pixels:
     import png
-    from PIL import Image
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            header = Image.open(path, formats=("PNG",))
-        except Image.DecompressionBombError as error:
-            raise _Refused(f"it claims too many pixels ({error}); cut it into tiles, or convert it to .npy") from error
-    with header:
-        _check_size(*header.size)
+    with _opened(path, ("PNG",)) as header:
         notes = _pillow_notes(header)
     columns, rows, lines, info = png.Reader(filename=str(path)).read()
     if "transparent" in info:
@@ -136,7 +125,9 @@ def _read_tiff(path: Path) -> _Pixels:
 
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
-        _check_size(page.imagewidth, page.imagelength)
+        if page.imagewidth * page.imagelength > MAX_PIXELS:
+            size = f"{page.imagewidth} x {page.imagelength}"
+            raise _Refused(f"it claims too many pixels ({size}); cut it into tiles, or convert it to .npy")
         if len(file.pages) > 1 or page.imagedepth > 1:
             raise _Refused(f"it holds {len(file.pages)} pages; extract one of them, or convert the stack to .npy")
         if np.max(page.bitspersample) <= 8 and page.sampleformat == 1:
@@ -160,7 +151,7 @@ def _tiff_samples(page: Any) -> NDArray[Any]:
             name = page.compression.name
             raise _Refused(f"its compression {name} needs a codec: python -m pip install imagecodecs") from error
         raise
-    if page.planarconfig.name == "SEPARATE" and array.ndim == 3:
+    if page.planarconfig == 2 and array.ndim == 3:
         array = np.moveaxis(array, 0, -1)
     if page.photometric.name == "MINISWHITE" and array.dtype.kind == "u":
         array = np.iinfo(array.dtype).max - array

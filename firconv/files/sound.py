@@ -1,7 +1,7 @@
 """Sound in WAV, FLAC, OGG, AIFF and their large-file relatives, read and written block by block.
 
 Samples are floating point in units of full scale: float32 where that holds every stored value (up to 16 bits, and lossy
-codecs), float64 beyond. Written back to integers they are rounded and saturated by libsndfile.
+codecs), float64 beyond.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BLOCK = 1 << 16  # frames; 0.5 MB of stereo float32
 FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".oga": "OGG"}
 FORMATS |= {".aif": "AIFF", ".aiff": "AIFF", ".w64": "W64", ".rf64": "RF64"}
 _STREAMED = (0, 0x7FFFFFFF, 0xFFFFFFFF)  # sizes in headers of files that were piped: unknown
-_OGG_PAGE = 65_536  # no page is longer
+_OGG_PAGE = 65_536  # bytes; no page is longer
 _PRECISE = ("PCM_24", "PCM_32", "DOUBLE")
 _BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 _INSTEAD = {"FLAC": {"FLOAT": "PCM_24", "DOUBLE": "PCM_24", "PCM_32": "PCM_24", "PCM_U8": "PCM_S8"}}
@@ -102,7 +102,9 @@ def stored_subtype(path: str | os.PathLike[str], subtype: str) -> str:
 
 @contextlib.contextmanager
 def sound_writer(path: str | os.PathLike[str], info: SoundInfo) -> Iterator[Any]:
-    """A function that appends blocks (frames, channels) to a new file; the file is in place once the block ends well.
+    """A function that appends blocks (frames, channels) to a new file, which is in place once the `with` ends well.
+
+    It rounds half to even and saturates for integer codings, and returns how many samples were saturated.
 
     Raises
     ------
@@ -125,7 +127,23 @@ def sound_writer(path: str | os.PathLike[str], info: SoundInfo) -> Iterator[Any]
         with file:
             for name, value in info.notes.items():
                 setattr(file, name, value)
-            yield file.write
+            yield lambda block: _append(file, block)
+
+
+def _append(file: Any, block: NDArray[Any]) -> int:
+    """Write a block; left to itself, libsndfile rounds integers down."""
+    bits = 8 * _BYTES.get(file.subtype, 0)
+    if not file.subtype.startswith("PCM") or block.dtype.kind != "f":
+        file.write(block)
+        return 0
+    limit = 2 ** (bits - 1)
+    scaled = np.rint(block * block.dtype.type(limit))
+    if np.isnan(scaled).any():
+        raise ValueError(f"sound coded as {file.subtype} holds no NaN: replace the NaN samples, or write FLOAT")
+    lost = int(np.count_nonzero(scaled > limit - 1) + np.count_nonzero(scaled < -limit))
+    whole_numbers = np.clip(scaled, -limit, limit - 1).astype(np.int64)
+    file.write((whole_numbers << (32 - bits)).astype(np.int32))  # libsndfile takes the upper bits
+    return lost
 
 
 @contextlib.contextmanager
@@ -153,8 +171,9 @@ def _is_cut(path: str | os.PathLike[str], file: Any) -> bool:
         with open(path, "rb") as stream:
             stream.seek(-min(os.path.getsize(path), _OGG_PAGE), os.SEEK_END)
             tail = stream.read()
-        last = tail.rfind(b"OggS")
-        return last < 0 or not tail[last + 5] & 4
+        page = tail[tail.rfind(b"OggS") :]
+        segments = page[26] if len(page) > 26 else 0
+        return not (page[5:6] and page[5] & 4 and len(page) >= 27 + segments + sum(page[27 : 27 + segments]))
     sizes = re.findall(r"(?:data|SSND|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", file.extra_info)
     return any(int(there) < int(claimed) and int(claimed) not in _STREAMED for claimed, there in sizes)
 
