@@ -18,6 +18,8 @@ from scipy import fft
 
 from . import guard
 
+CHUNK = 16  # blocks whose footprints are summed in one go
+
 
 def good_size(n: int) -> int:
     """Smallest even product of 2, 3 and 5 that is at least n: the lengths that `scipy.fft` is fast at.
@@ -85,11 +87,10 @@ class Spectrum:
         """Spatial axes of blocks and outputs."""
         return tuple(range(-len(self.lengths), 0))
 
-    def footprint(self) -> NDArray[np.bool_]:
-        """Stored taps, (O or 1, 1 or I, *K)."""
-        if self.support is None:
-            return np.ones((1, 1, *self.taps), bool)
-        return self.support
+    def footprints(self, wanted: tuple[int, ...]) -> guard.Footprints:
+        """Return the sums over the stored taps of `wanted` outputs per axis."""
+        support = np.ones((1, 1, *self.taps), bool) if self.support is None else self.support
+        return guard.Footprints(support, guard.lattice(self.support, self.taps), wanted)
 
 
 def prepare(
@@ -232,27 +233,29 @@ def _judge(
     spectrum: Spectrum, x: NDArray[Any], found: guard.Survey, out: NDArray[Any], tau: float
 ) -> NDArray[np.bool_] | None:
     """Mark the outputs that the guard does not vouch for, and write the exact zeros of silent footprints."""
-    batch = x.shape[: -len(spectrum.lengths) - 1]
+    batch, wanted = x.shape[: -len(spectrum.lengths) - 1], out.shape[-len(spectrum.lengths) :]
     name = x.real.dtype.name
     unit = 2.0**-24 if name == "float32" else 2.0**-53
     factor = guard.MARGIN[name] * unit * np.log2(np.prod(spectrum.lengths)) / tau
-    need = factor**2 * found.energy
-    loose = found.low < 1.001 * need if spectrum.support is None else np.ones(len(need), bool)
+    loose = found.low < 1.001 * factor**2 * found.energy if spectrum.support is None else found.energy > 0
     wild = guard.SUBNORMAL * found.spread + spectrum.spread > guard.RANGE
     silent = found.peak == 0
-    if not (loose | wild | silent).any():
+    suspect = (loose | wild) & ~silent
+    if not (suspect | silent).any():
         return None
     unsure = np.zeros(out.shape, bool)
     for place in _places(batch, silent):
         out[place] = 0
-    for place in _places(batch, (loose | wild) & ~silent):
-        flat = np.ravel_multi_index(place, batch) if batch else 0
-        energy, zero = guard.footprint_energy(x[place], spectrum.footprint(), out.shape[-len(spectrum.lengths) :])
-        out[place][np.broadcast_to(zero, out[place].shape)] = 0
-        failed = energy < 1.001 * need[flat]
-        if wild[flat] and guard.spread(x[place]) + spectrum.spread > guard.RANGE:
-            failed[...] = True
-        unsure[place] = failed & ~zero
+    places = _places(batch, suspect)
+    for some in (places[i : i + CHUNK] for i in range(0, len(places), CHUNK)):
+        index = tuple(np.array(axis) for axis in zip(*some, strict=True))
+        rows = np.flatnonzero(suspect)[places.index(some[0]) :][: len(some)]
+        some_x = x[index] if batch else x[None]
+        failed, zero = spectrum.footprints(wanted).judge(some_x, factor, wild[rows], spectrum.spread)
+        shape = (len(some), *out.shape[len(batch) :])
+        for place, f, z in zip(some, np.broadcast_to(failed, shape), np.broadcast_to(zero, shape), strict=True):
+            unsure[place] = f
+            out[place][z] = 0
     return unsure if unsure.any() else None
 
 

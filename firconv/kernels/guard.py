@@ -17,8 +17,10 @@ theorem 24.2; Brisebarre et al. 2020 for the twiddles), hence c = 23 proven. `MA
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -38,57 +40,83 @@ SUBNORMAL = 1.25  # a logarithm read from the bits errs by less than this factor
 # --- one pass over all samples ----------------------------------------------------------------------------------------
 
 
+@compiled(reassociate=True)
+def _read_bits(bits: Any) -> Any:
+    whole = bits.dtype.type
+    log, count, top = whole(0), whole(0), whole(0)
+    mask = whole(-1 ^ (1 << (8 * bits.itemsize - 1)))
+    for t in range(bits.size):
+        a = whole(bits[t] & mask)
+        log = whole(log + whole(a >> whole(16)))
+        count = whole(count + whole(a != 0))
+        top = whole(max(top, a))
+    return log, count, top
+
+
+@compiled(reassociate=True)
+def _add_squares(x: Any, into: Any, more: Any) -> None:
+    if more:
+        for t in range(x.size):
+            into[t] += x[t] * x[t]
+    else:
+        for t in range(x.size):
+            into[t] = x[t] * x[t]
+
+
+@compiled(reassociate=True)
+def _sum(x: Any) -> Any:
+    total = x.dtype.type(0)
+    for t in range(x.size):
+        total += x[t]
+    return total
+
+
 def _scan_types(t: types.Type) -> tuple[types.Type, ...]:
     bits = types.int32 if t == types.float32 else types.int64
-    index, count = const(types.int64), types.int64
-    results = mutable(t, 3), mutable(bits), mutable(types.int64, 2)
-    return (const(t), const(bits), index, index, index, count, count, *results)
+    index = const(types.int64)
+    return (const(t), const(bits), *(index,) * 5, types.int64, types.int64, mutable(types.float64, 2))
 
 
 @compiled(_scan_types, ("float32", "float64"), reassociate=True)
 def _scan(
-    x: Any, bits: Any, starts: Any, rows: Any, first: Any, length: Any, m: Any, energy: Any, peak: Any, logs: Any
+    x: Any, bits: Any, starts: Any, rows: Any, first: Any, windows: Any, inside: Any, length: Any, m: Any, found: Any
 ) -> None:
-    """Energies of sub-blocks, the largest magnitude, the sum of logarithms and the number of samples ≠ 0, per block.
+    """Measure each block in one pass: found[b] = energy, lower bound of S², largest magnitude, spread.
 
     Block b is the rows x[starts[b] + rows[r] : … + length]. Rows first[g] … first[g+1] − 1 form one group; its
-    sub-blocks are m columns wide. Magnitudes are read as integers: the bits of a float are a piecewise linear log2 of
-    it, never too large for a normal number, and their order is that of the magnitudes, with Inf and NaN on top.
+    sub-blocks are m columns wide. Window w is the sub-blocks windows[w] + inside. Magnitudes are read as integers: the
+    bits of a float are a piecewise linear log2 of it, never too large for a normal number, and their order is that of
+    the magnitudes, with Inf and NaN on top.
     """
-    whole, one = bits.dtype.type, x.dtype.type
-    mask = whole(2147483647 if x.itemsize == 4 else 9223372036854775807)
-    shift = whole(16 if x.itemsize == 4 else 32)
-    width = m * max(1, 4096 // m)
+    small = x.itemsize == 4
+    unit, bias = (2.0**-7, 127.0) if small else (2.0**-36, 1023.0)
+    width, columns = m * max(1, 4096 // m), (length + m - 1) // m
     column = np.empty(min(width, length), x.dtype)
+    energy = np.empty((first.size - 1) * columns)
+    top = np.empty(1, bits.dtype)
     for b in range(starts.size):
-        top, total, many = whole(0), 0, 0
+        top[0], logs, many, total, low = 0, 0.0, 0, 0.0, np.inf
         for g in range(first.size - 1):
             for left in range(0, length, width):
                 n = min(width, length - left)
-                into = column[:n]
                 for r in range(first[g], first[g + 1]):
                     at = starts[b] + rows[r] + left
-                    values, words = x[at : at + n], bits[at : at + n]
-                    log, count = whole(0), whole(0)
-                    fresh = r == first[g]
-                    for t in range(n):
-                        v = values[t]
-                        a = whole(words[t] & mask)
-                        into[t] = v * v if fresh else into[t] + v * v
-                        log = whole(log + whole(a >> shift))
-                        count = whole(count + whole(a != 0))
-                        top = whole(max(top, a))
-                    total += log
-                    many += count
+                    _add_squares(x[at : at + n], column, r > first[g])
+                    log, count, high = _read_bits(bits[at : at + n])
+                    logs, many, top[0] = logs + log, many + count, max(top[0], high)
                 for j in range(0, n, m):
-                    part = into[j : min(j + m, n)]
-                    e = one(0)
-                    for t in range(part.size):
-                        e += part[t]
-                    energy[b, g, (left + j) // m] = e
-        peak[b] = top
-        logs[b, 0] = total
-        logs[b, 1] = many
+                    energy[g * columns + (left + j) // m] = _sum(column[j : min(j + m, n)])
+        for e in energy:
+            total += e
+        for w in windows:
+            here = 0.0
+            for i in inside:
+                here += energy[w + i]
+            low = min(low, here)
+        peak = float(top.view(x.dtype)[0])
+        found[b, 0], found[b, 1] = total, low
+        found[b, 2] = peak if peak < np.inf else np.inf
+        found[b, 3] = math.log2(peak) - (logs * unit / many - bias) if many > 0 and peak < np.inf else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,95 +129,69 @@ class Survey:
 
     energy: NDArray[np.float64]
     low: NDArray[np.float64]
-    peak: NDArray[np.floating]
+    peak: NDArray[np.float64]
     spread: NDArray[np.float64]
 
 
 def survey(blocks: NDArray[Any], taps: tuple[int, ...], wanted: tuple[int, ...]) -> Survey:
     """Measure blocks (..., I, *N) of floats or complex numbers for taps of the given lengths and `wanted` outputs."""
-    dims = len(taps)
     parts = 2 if blocks.dtype.kind == "c" else 1
-    flat, strides = _flatten(blocks)
-    real = flat.view(flat.real.dtype)
-    bits = real.view(f"i{real.itemsize}")
-    starts = _offsets(blocks.shape[: -dims - 1], strides[: -dims - 1]) * parts
-    sizes = _sub_blocks(taps, parts)
-    rows, first = _groups(blocks.shape[-dims - 1 : -1], strides[-dims - 1 : -1], sizes[:-1])
-    length, m = blocks.shape[-1] * parts, sizes[-1]
-    count, columns = starts.size, -(-length // m)
-    energy = np.empty((count, first.size - 1, columns), real.dtype)
-    peak, logs = np.empty(count, bits.dtype), np.empty((count, 2), np.int64)
-    _scan(real, bits, starts, rows * parts, first, length, m, energy, peak, logs)
-    grid = tuple(-(-n // s) for n, s in zip(blocks.shape[-dims:-1], sizes[:-1], strict=True)) + (columns,)
-    energy = energy.reshape(count, *grid)
-    top = peak.view(real.dtype)
-    return Survey(
-        energy.sum(axis=tuple(range(1, dims + 1)), dtype=np.float64),
-        _lower_bound(energy, taps[:-1] + (taps[-1] * parts,), wanted[:-1] + (parts * (wanted[-1] - 1) + 1,), sizes),
-        np.where(np.isnan(top), np.inf, top),
-        _spread(top, logs),
-    )
+    line, strides = _line(blocks)
+    line = line.view(blocks.real.dtype)
+    starts, *layout = _layout(blocks.shape, strides, taps, wanted, parts)
+    found = np.empty((starts.size, 4))
+    _scan(line, line.view(f"i{line.itemsize}"), starts, *layout, found)
+    return Survey(*found.T)
 
 
-def _sub_blocks(taps: tuple[int, ...], parts: int) -> tuple[int, ...]:
-    """Lengths of sub-blocks of which at least one lies whole in every run of K samples, wherever the run starts."""
-    *outer, last = taps
-    last *= parts
-    wide = 8 * max(2, last // 32)
-    inner = min(wide, 4096) if last >= 31 else (last + 1) // 2
-    return (*(max(1, -(-k // 4)) for k in outer), inner)
-
-
-def _lower_bound(
-    energy: NDArray[Any], taps: tuple[int, ...], wanted: tuple[int, ...], sizes: tuple[int, ...]
-) -> NDArray[np.float64]:
-    """Smallest energy of the whole sub-blocks inside the footprint of any wanted output."""
-    e = energy.astype(np.float64)
-    for axis, (k, n, m) in enumerate(zip(taps, wanted, sizes, strict=True), start=1):
-        inside = (k + 1) // m - 1  # whole sub-blocks in k samples at the worst alignment
-        last = -(-(n - 1) // m)  # first sub-block of the last output
-        e = np.moveaxis(e, axis, 0)
-        e = np.moveaxis(sum(e[i : i + last + 1] for i in range(inside)), 0, axis)
-    return e.min(axis=tuple(range(1, e.ndim)))
-
-
-def _spread(top: NDArray[Any], logs: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Log2 of the largest magnitude over the geometric mean of those ≠ 0."""
-    steps, bias = (128.0, 127.0) if top.itemsize == 4 else (2.0**20, 1023.0)
-    mean = logs[:, 0] / np.maximum(logs[:, 1], 1) / steps - bias
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(logs[:, 1] > 0, np.log2(top.astype(np.float64)) - mean, 0.0)
-
-
-def _flatten(blocks: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, ...]]:
+def _line(blocks: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, ...]]:
     """Return the memory that a view spans as one read-only line, and its strides in elements."""
     size = blocks.itemsize
     if blocks.strides[-1] != size or min(blocks.strides) < 0 or any(s % size for s in blocks.strides):
         blocks = np.ascontiguousarray(blocks)
-    span = 1 + sum((n - 1) * s // size for n, s in zip(blocks.shape, blocks.strides, strict=True))
-    line = np.lib.stride_tricks.as_strided(blocks, (span,), (size,), writeable=False)
-    return line, tuple(s // size for s in blocks.strides)
+    strides = tuple(s // size for s in blocks.strides)
+    if blocks.flags.c_contiguous:
+        return blocks.reshape(-1), strides
+    span = 1 + sum((n - 1) * s for n, s in zip(blocks.shape, strides, strict=True))
+    return np.lib.stride_tricks.as_strided(blocks, (span,), (size,), writeable=False), strides
 
 
 @lru_cache(maxsize=64)
-def _offsets(shape: tuple[int, ...], strides: tuple[int, ...]) -> NDArray[np.int64]:
-    total = np.zeros((), np.int64)
+def _layout(
+    shape: tuple[int, ...], strides: tuple[int, ...], taps: tuple[int, ...], wanted: tuple[int, ...], parts: int
+) -> tuple[Any, ...]:
+    """Arguments of `_scan`: where blocks and rows begin, groups of rows, windows of sub-blocks, columns.
+
+    All in real numbers, of which a complex sample has two. Any run of k samples holds (k + 1)//m − 1 whole sub-blocks
+    of m samples, wherever it starts; the window of output n begins with the first sub-block that begins at n or later.
+    """
+    batch = len(shape) - len(taps) - 1
+    lengths = (*shape[batch + 1 : -1], shape[-1] * parts)
+    taps = (*taps[:-1], taps[-1] * parts)
+    lasts = (*(n - 1 for n in wanted[:-1]), (wanted[-1] - 1) * parts)
+    sizes = (*(max(1, -(-k // 4)) for k in taps[:-1]), _width(taps[-1]))
+    grid = [-(-n // m) for n, m in zip(lengths, sizes, strict=True)]
+    steps = [math.prod(grid[a + 1 :]) for a in range(len(grid))]
+    windows = _offsets([-(-n // m) + 1 for n, m in zip(lasts, sizes, strict=True)], steps)
+    inside = _offsets([(k + 1) // m - 1 for k, m in zip(taps, sizes, strict=True)], steps)
+    places = [np.zeros(shape[batch], np.int64), *(np.arange(n) // m for n, m in zip(lengths[:-1], sizes, strict=False))]
+    group = reduce(lambda done, axis: np.add.outer(done * (axis[-1] + 1), axis).ravel(), places)
+    first = np.concatenate(([0], np.cumsum(np.bincount(group)))).astype(np.int64)
+    rows = _offsets(shape[batch:-1], strides[batch:-1])[np.argsort(group, kind="stable")] * parts
+    return _offsets(shape[:batch], strides[:batch]) * parts, rows, first, windows, inside, lengths[-1], sizes[-1]
+
+
+def _width(k: int) -> int:
+    """Columns of a sub-block: a quarter of the taps, in whole vectors where they are long enough."""
+    return min(8 * max(2, k // 32), 4096) if k >= 31 else (k + 1) // 2
+
+
+def _offsets(shape: Sequence[int], strides: Sequence[int]) -> NDArray[np.int64]:
+    """Σ index · stride for all indices below `shape`, in order."""
+    total = np.zeros(1, np.int64)
     for n, s in zip(shape, strides, strict=True):
-        total = np.add.outer(total, np.arange(n, dtype=np.int64) * s)
-    return np.ascontiguousarray(total.ravel())
-
-
-@lru_cache(maxsize=64)
-def _groups(
-    shape: tuple[int, ...], strides: tuple[int, ...], sizes: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Offsets of all rows of a block ordered by the sub-block they belong to, and where each sub-block's rows begin."""
-    group = np.zeros(shape[:1], np.int64)
-    for n, m in zip(shape[1:], sizes, strict=True):
-        group = group[..., None] * -(-n // m) + np.arange(n) // m
-    order = np.argsort(group.ravel(), kind="stable")
-    counts = np.bincount(group.ravel())
-    return _offsets(shape, strides)[order], np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        total = np.add.outer(total, np.arange(n, dtype=np.int64) * s).ravel()
+    return total
 
 
 # --- exact answers, for the blocks that need them ---------------------------------------------------------------------
@@ -203,32 +205,115 @@ def spread(values: NDArray[Any]) -> float:
     return float(np.log2(v.max()) - np.log2(v).mean()) if v.size else 0.0
 
 
-def footprint_energy(
-    x: NDArray[Any], support: NDArray[np.bool_], wanted: tuple[int, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Lower bound of S[n]², and where all samples of the footprint are 0.
+def lattice(support: NDArray[np.bool_] | None, taps: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Steps per axis if the stored taps, alike in all channels, are every step-th from the first to the last."""
+    if support is None:
+        return (1,) * len(taps)
+    used = [support.any(axis=tuple(a for a in range(support.ndim) if a != axis)) for axis in range(2, support.ndim)]
+    steps = []
+    for along in used:
+        gaps = np.diff(np.flatnonzero(along))
+        steps.append(int(gaps[0]) if gaps.size else 1)
+        if not along[0] or not along[-1] or (gaps != steps[-1]).any():
+            return None
+    inner = support[(slice(None), slice(None), *(slice(None, None, d) for d in steps))]
+    return tuple(steps) if inner.all() else None
 
-    Shapes: x (I, *N), support (O or 1, I or 1, *K), results (O or 1, *L).
+
+@compiled(lambda t: (const(t, 3), types.int64, types.int64, mutable(t, 3)), ("float64",))
+def _windows(x: Any, k: Any, step: Any, out: Any) -> None:
+    """out[a, n, b] = Σ x[a, n + j·step, b], j = 0 … k − 1: the end of one run of k and the begin of the next.
+
+    Nothing is ever subtracted, so a small sum next to large ones keeps its digits.
     """
-    power = np.square(x.real, dtype=np.float64)
-    if x.dtype.kind == "c":
-        power += np.square(x.imag, dtype=np.float64)
-    parts = (x.real != 0) | (x.imag != 0)
-    axes = tuple(range(-power.ndim + 1, 0))
-    points = np.log2(power[0].size) + 1
-    slack = PROVEN * 2.0**-53 * points * np.sqrt(np.square(power).sum() * support[0].size * len(x))
-    energy = _circular(power, support, axes)
-    count = _circular(parts, support, axes)
-    keep = (..., *(slice(n) for n in wanted))
-    return np.maximum(energy[keep] - slack, 0.0), np.rint(count[keep]) == 0
+    outer, length, inner = x.shape
+    ahead, behind = np.empty((length, inner)), np.empty((length, inner))
+    for a in range(outer):
+        for n in range(length):
+            for b in range(inner):
+                behind[n, b] = x[a, n, b] + (behind[n - step, b] if (n // step) % k != 0 else 0.0)
+        for n in range(length - 1, -1, -1):
+            more = (n // step) % k != k - 1 and n + step < length
+            for b in range(inner):
+                ahead[n, b] = x[a, n, b] + (ahead[n + step, b] if more else 0.0)
+        for n in range(out.shape[1]):
+            split = (n // step) % k != 0
+            for b in range(inner):
+                out[a, n, b] = ahead[n, b] + (behind[n + (k - 1) * step, b] if split else 0.0)
 
 
-def _circular(x: NDArray[Any], taps: NDArray[Any], axes: tuple[int, ...]) -> NDArray[np.float64]:
-    """Correlation of (I, *N) with (O, I, *K) in double precision, wrapped around."""
-    lengths = tuple(x.shape[a] for a in axes)
+@dataclass(frozen=True, slots=True, eq=False)
+class Footprints:
+    """Sums over the samples under the taps of each output, (blocks, O or 1, *L).
+
+    `steps` of a lattice of stored taps, or None for any `support` (O, I, *K).
+    """
+
+    support: NDArray[np.bool_]
+    steps: tuple[int, ...] | None
+    wanted: tuple[int, ...]
+
+    def sums(self, values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sum values (blocks, I, *N) over each footprint; return the sums and bounds of their errors (blocks, 1, …)."""
+        dims = len(self.wanted)
+        if self.steps is None:
+            size = np.sqrt(np.square(values).sum(axis=tuple(range(1, dims + 2)), keepdims=True))
+            points = math.prod(values.shape[1:])
+            slack = PROVEN * 2.0**-53 * (np.log2(points) + 1) * np.sqrt(self.support[0].size) * size
+            sums = _circular(values, self.support, dims)[(..., *(slice(n) for n in self.wanted))]
+            return sums, slack
+        total = values.sum(axis=1, keepdims=True, dtype=np.float64)
+        for axis, (step, n) in enumerate(zip(self.steps, self.wanted, strict=True), start=2):
+            k = (self.support.shape[axis] - 1) // step + 1
+            shape = total.shape
+            used = n + (k - 1) * step
+            x = total.reshape(math.prod(shape[:axis]), shape[axis], -1)[:, :used]
+            out = np.empty((len(x), n, x.shape[2]))
+            _windows(np.ascontiguousarray(x), k, step, out)
+            total = out.reshape(*shape[:axis], n, *shape[axis + 1 :])
+        return total, np.zeros((len(values), *[1] * (dims + 1)))
+
+    def judge(
+        self, x: NDArray[Any], factor: float, wild: NDArray[np.bool_], spread: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which outputs of blocks (blocks, I, *N) fail, and which see nothing but zeros.
+
+        An output passes if S[n] ≥ factor · ‖x‖₂ and, in the blocks marked wild, if S[n] over the geometric mean of the
+        samples ≠ 0 under its taps, which is at least C of them, times the taps' C stays in range.
+        """
+        shape = (-1, *[1] * (x.ndim - 1))
+        whole = tuple(range(1, x.ndim))
+        peak = np.maximum(np.abs(x.real).max(axis=whole), np.abs(x.imag).max(axis=whole))
+        exponent = np.frexp(peak)[1].reshape(shape)
+        pieces = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
+        parts = [np.abs(np.ldexp(p.astype(np.float64), -exponent)) for p in pieces]
+        power = sum(np.square(p) for p in parts)
+        energy, slack = self.sums(power)
+        need = 1.001 * factor**2 * power.sum(axis=whole).reshape(shape)
+        failed = energy - slack < need
+        silent = np.zeros(failed.shape, bool)
+        if failed.any():
+            silent = np.rint(self.sums(sum(p != 0 for p in parts).astype(np.float64))[0]) == 0
+        if wild.any():
+            failed[wild] |= self._wild([p[wild] for p in parts], (energy + slack)[wild], spread)
+        return failed & ~silent, silent
+
+    def _wild(self, parts: list[NDArray[np.float64]], energy: NDArray[np.float64], spread: float) -> NDArray[np.bool_]:
+        logs = sum(np.log2(np.where(p == 0, 1, p)) for p in parts)
+        many = np.maximum(np.rint(self.sums(sum(p != 0 for p in parts).astype(np.float64))[0]), 1)
+        total, slack = self.sums(logs)
+        above = 0.5 * np.log2(np.maximum(energy, 1e-300)) - (total - slack) / many
+        return above + spread > RANGE
+
+
+def _circular(x: NDArray[Any], taps: NDArray[Any], dims: int) -> NDArray[np.float64]:
+    """Correlation of (…, I, *N) with (O, I, *K) in double precision, wrapped around, summed over I."""
+    axes = tuple(range(-dims, 0))
+    lengths = x.shape[-dims:]
     signal = fft.rfftn(x.astype(np.float64), axes=axes)
     weights = np.conj(fft.rfftn(taps.astype(np.float64), lengths, axes=axes))
-    return fft.irfftn((signal * weights).sum(axis=1), lengths, axes=axes)
+    signal = np.expand_dims(signal, -dims - 2)
+    return fft.irfftn((signal * weights).sum(axis=-dims - 1), lengths, axes=axes)
 
 
 # --- samples that are not finite --------------------------------------------------------------------------------------
@@ -275,8 +360,7 @@ def _count(shape: tuple[int, ...], pairs: list[tuple[NDArray[np.bool_], NDArray[
         if len(marked) * taps.size <= 16 * samples.size * max(1, len(taps)):
             _scatter(total, marked, taps)
         else:
-            axes = tuple(range(-samples.ndim + 1, 0))
-            total += np.rint(_circular(samples, taps, axes)[(..., *(slice(n) for n in shape[1:]))])
+            total += np.rint(_circular(samples, taps, samples.ndim - 1)[(..., *(slice(n) for n in shape[1:]))])
     return total
 
 
