@@ -14,6 +14,14 @@ def known_answer(name, op):
     return exact(op, p.signal(), p.taps(), **p.keywords)
 
 
+def refusal(method, x, h, rank_one=False):
+    """The words in which a forced method refuses these operands, or None if it must serve them."""
+    if method in ("separable", "fft", "overlap_save"):
+        if np.result_type(x, h) in (np.longdouble, np.clongdouble) or not np.all(np.isfinite(h)):
+            return f"method='{method}' cannot be used"
+    return "method='separable'" if method == "separable" and not rank_one else None
+
+
 def assert_agrees(actual, answer, x, h, method, boundary="zero", dtype=None):
     """The promised dtype and shape, NaN and Inf where the defining sum has them, and errors within the bound."""
     dtype = dtype or promised_dtype(x, h, boundary)

@@ -331,9 +331,10 @@ def total(extended, present, taps, axes, per_axis, windows):
             size, heft = np.abs(part).astype(np.longdouble), np.abs(weight).astype(np.longdouble)
             magnitude = magnitude + np.where(mask, heft * size, 0)
             energy = energy + np.where(mask, size * size, 0)
-        values = renormalised(values, taps, axes, per_axis, windows)
+        factor = renormalising(taps, axes, per_axis, windows)
+        values, magnitude, energy = values * factor, magnitude * np.abs(factor), np.sqrt(energy) * np.abs(factor)
     lags = tuple(np.array(window, dtype=np.int64) for window in windows)
-    return Answer(values, magnitude, np.sqrt(energy), lags, math.prod(axis.taps for axis in per_axis))
+    return Answer(values, magnitude, energy, lags, math.prod(axis.taps for axis in per_axis))
 
 
 def output_shape(signal, taps, lengths):
@@ -348,20 +349,32 @@ def reads(axis, window, k):
     return slice(start, start + axis.down * (len(window) - 1) + 1, axis.down)
 
 
-def renormalised(values, taps, axes, per_axis, windows):
-    """omit: (sum inside of h x) * (sum of h) / (sum inside of h), a tap being outside when it reads beyond an end."""
+def renormalising(taps, axes, per_axis, windows):
+    """omit: (sum of h) / (sum inside of h) for every output, over the taps that meet samples of the signal's line.
+
+    A tap that meets a stuffed zero is in neither sum: with `up` every output has its own phase of the taps.
+    """
     if not any("omit" in axis.rules for axis in per_axis):
-        return values
-    inside = taps
+        return 1
+    inside = whole = taps
     for a, axis, window in zip(axes, per_axis, windows, strict=True):
-        keeps = np.array([[float(is_inside(axis, t + axis.displacement(k))) for k in range(axis.taps)] for t in window])
-        inside = np.moveaxis(np.tensordot(keeps, inside, axes=(1, a)), 0, a)
-    return values * np.sum(taps, axis=tuple(axes), keepdims=True) / inside
+        meets = [[meeting(axis, t + axis.displacement(k)) for k in range(axis.taps)] for t in window]
+        inside = weigh(inside, np.equal(meets, 2), a)
+        whole = weigh(whole, np.greater(meets, 0), a)
+    if np.any(inside == 0) or np.any(whole == 0):
+        raise ValueError("omit: the taps inside sum to zero")
+    return whole / inside
 
 
-def is_inside(axis, position):
-    """Whether a position of the stuffed line counts for omit: stuffed zeros do, they are nobody's loss."""
-    if position % axis.up:
-        return True
-    p = position // axis.up
-    return not ((p < 0 and axis.rules[0] == "omit") or (p >= axis.length and axis.rules[1] == "omit"))
+def weigh(sums, keep, axis):
+    """Sum over the taps that are kept, for every output along one axis."""
+    return np.moveaxis(np.tensordot(keep.astype(float), sums, axes=(1, axis)), 0, axis)
+
+
+def meeting(axis, position):
+    """What a position of the stuffed line is for omit: 0 a stuffed zero, 1 a sample that is omitted, 2 any other."""
+    p, between = divmod(position, axis.up)
+    if between:
+        return 0
+    lost = (p < 0 and axis.rules[0] == "omit") or (p >= axis.length and axis.rules[1] == "omit")
+    return 1 if lost else 2

@@ -80,7 +80,7 @@ def test_valid_reads_nothing_beyond_the_signal(name):
     assert_array_equal(firconv.convolve(X, H, "valid", boundary=name), firconv.convolve(X, H, "valid"))
 
 
-@pytest.mark.parametrize("method", ["reference", "direct", "separable", "fft", "overlap_save", "auto"])
+@pytest.mark.parametrize("method", ["reference", "direct", "fft", "overlap_save", "auto"])
 def test_omit_needs_taps_with_a_sum(method):
     with pytest.raises(ValueError, match="omit"):
         firconv.convolve(X, [1.0, -1.0], "same", method, boundary="omit")

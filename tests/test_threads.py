@@ -1,0 +1,214 @@
+"""Workers: how many a call uses, many callers at once, forks, and a package that may write nowhere."""
+
+import concurrent.futures
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import firconv
+
+PACKAGE = Path(firconv.__file__).parent
+X = np.random.default_rng(0).standard_normal(200_000)
+JOBS = [
+    ("direct", X, np.hanning(33), {"boundary": "reflect"}), ("fft", X[:50_000], np.hanning(800), {}),
+    ("overlap_save", X, np.hanning(1500), {}), ("auto", X.astype("f4"), np.hanning(400).astype("f4"), {"down": 3}),
+    ("separable", X.reshape(400, 500), np.outer(np.hanning(9), np.hanning(8)), {}),
+    ("direct", X.reshape(400, 500), np.random.default_rng(1).standard_normal((5, 7)), {}),
+    ("auto", (X * 1000).astype(int), np.arange(50), {}), ("reference", X[:900], np.hanning(20), {}),
+]
+
+
+def answer(job, **more):
+    method, x, h, keywords = JOBS[job]
+    return firconv.convolve(x, h, "same", method, **keywords, **more)
+
+
+@pytest.fixture(autouse=True)
+def default_workers():
+    yield
+    firconv.set_workers(None)
+
+
+def in_thread(function):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def in_process(code, **environment):
+    paths = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
+    settings = {**os.environ, "PYTHONPATH": paths, **environment}
+    return subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, timeout=240)
+
+
+def printed(code, **environment):
+    done = in_process(code, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+# ---- how many ------------------------------------------------------------------------------------------------------
+
+ASK = "import firconv; print(firconv.get_workers())"
+
+
+def test_default_is_the_cores_of_this_process():
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert printed(ASK, FIRCONV_WORKERS="") == [str(cores)]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity to set")
+def test_affinity_is_respected():
+    assert printed("import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); " + ASK) == ["1"]
+
+
+def test_environment_and_set_workers():
+    assert printed(ASK, FIRCONV_WORKERS="5") == ["5"]
+    assert printed("import firconv; firconv.set_workers(3); print(firconv.get_workers())", FIRCONV_WORKERS="5") == ["3"]
+    firconv.set_workers(4)
+    assert firconv.get_workers() == 4
+    firconv.set_workers(None)
+
+
+def test_bad_environment_is_one_clear_error():
+    done = in_process("import firconv; firconv.convolve([1.0], [1.0])", FIRCONV_WORKERS="many")
+    assert done.returncode != 0
+    assert "ValueError: FIRCONV_WORKERS='many'" in done.stderr
+
+
+def test_threads_other_than_the_main_one_default_to_one_worker():
+    assert in_thread(firconv.get_workers) == 1
+
+
+CHILD = """
+import multiprocessing, firconv
+if __name__ == "__main__":
+    for method in ("fork", "spawn"):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            print(pool.apply(firconv.get_workers))
+"""
+
+
+def test_child_processes_default_to_one_worker(tmp_path):
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    code = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')"
+    assert printed(code) == ["1", "1"]
+
+
+@pytest.mark.parametrize("bad", [0, -2, 1.5, "two"])
+def test_meaningless_workers(bad):
+    for call in (lambda: firconv.set_workers(bad), lambda: firconv.convolve([1.0], [1.0], workers=bad)):
+        with pytest.raises((ValueError, TypeError), match="workers"):
+            call()
+
+
+# ---- many callers --------------------------------------------------------------------------------------------------
+
+
+def test_eight_threads_at_once():
+    expected = [answer(job) for job in range(len(JOBS))]
+    start = threading.Barrier(8)
+
+    def work(seed):
+        start.wait()
+        order = np.random.default_rng(seed).permutation(len(JOBS))
+        return [(job, answer(job, workers=1 + seed % 2)) for job in order]
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for results in pool.map(work, range(8)):
+            for job, result in results:
+                assert_array_equal(result, expected[job])
+
+
+def test_eight_threads_share_one_plan():
+    plans = [firconv.plan(x, h, "same", method, **keywords) for method, x, h, keywords in JOBS]
+    expected = [answer(job) for job in range(len(JOBS))]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        jobs = [job % len(JOBS) for job in range(32)]
+        for job, result in zip(jobs, pool.map(lambda job: plans[job](JOBS[job][1]), jobs), strict=True):
+            assert_array_equal(result, expected[job])
+
+
+def test_an_error_in_one_caller_does_not_disturb_the_next():
+    with pytest.raises(OverflowError):
+        firconv.convolve(np.full(200_000, 2**62), np.full(9, 3), workers=2)
+    assert_array_equal(answer(0, workers=2), answer(0, workers=1))
+
+
+# ---- forks ---------------------------------------------------------------------------------------------------------
+
+
+def child_answers(queue):
+    queue.put([answer(job, workers=2) for job in range(len(JOBS))])
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_forked_child_computes_the_same_bits():
+    expected = [answer(job, workers=2) for job in range(len(JOBS))]  # the pool of the parent exists by now
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=child_answers, args=(queue,))
+    child.start()
+    results = queue.get(timeout=120)
+    child.join(timeout=60)
+    assert child.exitcode == 0
+    for result, wanted in zip(results, expected, strict=True):
+        assert_array_equal(result, wanted)
+
+
+# ---- nowhere to write ----------------------------------------------------------------------------------------------
+
+TINY = "import numpy as np, firconv; print(firconv.convolve(np.arange(5.0), [1.0, 2.0]).tolist())"
+RESULT = "[0.0,1.0,4.0,7.0,10.0,8.0]"
+
+
+@pytest.fixture
+def read_only_install():
+    """A copy of the package without write permission, outside of any home."""
+    folder = Path(tempfile.mkdtemp(prefix="firconv-read-only-"))
+    shutil.copytree(PACKAGE, folder / "firconv", ignore=shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc"))
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield folder
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def run_as_nobody(folder, **environment):
+    """Root may write anywhere, so root becomes nobody; others stay who they are."""
+    user = {"user": 65534, "group": 65534, "extra_groups": []} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
+    settings = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    return subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", TINY], env=settings, cwd="/", **user,
+                          capture_output=True, text=True, timeout=240)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are posix's")
+@pytest.mark.parametrize("environment", [
+    {}, {"HOME": "/nonexistent"}, {"HOME": "/nonexistent", "XDG_CACHE_HOME": "/proc/nowhere"},
+    {"FIRCONV_CACHE_DIR": "/proc/self/nowhere"}, {"FIRCONV_CACHE_DIR": "/dev/null"},
+], ids=str)
+def test_read_only_install_with_no_home(read_only_install, environment):
+    before = {p: p.stat().st_mtime_ns for p in read_only_install.rglob("*")}
+    done = run_as_nobody(read_only_install, **environment)
+    assert done.stdout.replace(" ", "").split() == [RESULT], done.stderr
+    assert done.stderr == ""
+    assert {p: p.stat().st_mtime_ns for p in read_only_install.rglob("*")} == before
+
+
+def test_cache_folder_is_used_and_survives_damage(tmp_path):
+    assert printed(TINY.replace(".tolist()", ".sum()"), FIRCONV_CACHE_DIR=str(tmp_path)) == ["30.0"]
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] + b"damaged")
+    assert printed(TINY.replace(".tolist()", ".sum()"), FIRCONV_CACHE_DIR=str(tmp_path)) == ["30.0"]
