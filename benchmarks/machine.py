@@ -1,0 +1,81 @@
+"""What this machine is and can do: its name, its multiply-add peak through BLAS, its copy bandwidth."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.timing import race
+
+PACKAGES = ("firconv", "numpy", "scipy", "numba", "opencv-python-headless", "opencv-python", "torch", "halide", "ipp")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """GFLOP/s count a multiply-add as two; bandwidth counts bytes read and bytes written."""
+
+    processor: str
+    cores: int
+    python: str
+    versions: dict[str, str]
+    gflops: dict[str, float]
+    copy_gbs: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def measure(seconds: float = 1.0) -> Machine:
+    """Look and measure, on two threads."""
+    gflops = {dtype: _gemm(dtype, seconds) for dtype in ("float32", "float64")}
+    return Machine(processor(), _cores(), platform.python_version(), versions(), gflops, _copy(seconds))
+
+
+def processor() -> str:
+    """The processor's own name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """The versions of everything that takes part, as far as installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _gemm(dtype: str, seconds: float) -> float:
+    n = 1536
+    a = np.random.default_rng(0).standard_normal((n, n)).astype(dtype)
+    result = np.empty_like(a)
+    best = race({"gemm": lambda: np.matmul(a, a, out=result)}, seconds).best["gemm"]
+    return 2 * n**3 / best / 1e9
+
+
+def _copy(seconds: float) -> float:
+    """Two halves of 128 MiB on two threads, memory to memory."""
+    source = np.ones((2, 1 << 24), np.float32)
+    target = np.zeros_like(source)
+    with ThreadPoolExecutor(2) as pool:
+        best = race({"copy": lambda: list(pool.map(np.copyto, target, source))}, seconds).best["copy"]
+    return 2 * source.nbytes / best / 1e9

@@ -1,0 +1,95 @@
+"""The benchmark's rows at small sizes: every peer computes what firconv computes, and the tables can be drawn."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks import fresh, grid, report, timing
+from benchmarks.bench import Bench, Case, Peer
+from benchmarks.cases import all_cases
+from benchmarks.machine import Machine
+from benchmarks.table import Row, geometric_mean, group_means, run_case
+
+MACHINE = Machine("a processor", 2, "3", {"numpy": "2"}, {"float32": 100.0, "float64": 50.0}, 10.0)
+
+
+@pytest.mark.parametrize("case", all_cases(tiny=True), ids=lambda case: case.name)
+def test_every_peer_computes_the_same(case: Case) -> None:
+    bench = case.build()
+    ours = bench.ours()
+    assert bench.peers
+    for peer in [*bench.peers, *bench.references]:
+        assert bench.disagreement(peer.run(), ours) == "", peer.name
+
+
+def test_names_of_rows_are_unique_and_kept_when_tiny() -> None:
+    names = [case.name for case in all_cases()]
+    assert len(set(names)) == len(names)
+    assert {case.name for case in all_cases(tiny=True)} <= set(names)
+
+
+def test_a_row_names_peers_that_compute_something_else() -> None:
+    x = np.arange(8.0)
+    peers = [Peer("good", lambda: x + 0), Peer("wrong", lambda: x + 1), Peer("short", lambda: x[1:])]
+    bench = Bench(lambda: x, lambda: "direct", 1.0, "float64", peers, 8, 64)
+    row = run_case(Case("a", "A", "g", lambda: bench, 0.001), MACHINE, 0.01)
+    assert row.peer == "good" and row.passed
+    assert row.disagreements == {"wrong": "off by 1.0e+00 of max|x|·Σ|h|", "short": "shape (7,), not (8,)"}
+
+
+def test_a_row_without_any_agreeing_peer_raises() -> None:
+    bench = Bench(lambda: np.zeros(2), lambda: "direct", 1.0, "float64", [Peer("wrong", lambda: np.ones(2))], 2, 2)
+    with pytest.raises(RuntimeError, match="no peer agrees"):
+        run_case(Case("a", "A", "g", lambda: bench, 1.0), MACHINE, 0.01)
+
+
+def test_race_keeps_the_minimum_and_drops_the_hopeless() -> None:
+    def slow() -> float:
+        return sum(math.sqrt(i) for i in range(100_000))
+
+    result = timing.race({"fast": lambda: None, "slow": slow}, 0.05)
+    assert result.fastest(["fast", "slow"]) == "fast"
+    assert result.runs["slow"] == 2 < result.runs["fast"]
+
+
+def _row(group: str, ours: float, peer: float, wanted: float | None) -> Row:
+    return Row("a/1", "work", group, ours, 1.0, "direct", "np.convolve", peer, wanted, 1.0, "IPP", 1.0, 0.5, 0.5)
+
+
+def test_ratios_and_group_means() -> None:
+    rows = [_row("dense", 1.0, 2.0, 1.2), _row("dense", 1.0, 0.5, 1.2), _row("line", 1.0, 9.0, None)]
+    assert [row.passed for row in rows] == [True, False, None]
+    [(group, mean, wanted)] = group_means(rows)
+    assert (group, wanted) == ("dense", 1.5) and mean == pytest.approx(1.0)
+    assert geometric_mean([1.0, 4.0]) == pytest.approx(2.0)
+
+
+def test_page_and_terminal_show_losses_within_100_columns() -> None:
+    from rich.console import Console
+
+    results = report.Results(MACHINE, "python -m benchmarks", [_row("dense", 0.01, 0.002, 1.2)])
+    results.facts = [fresh.Fact("memory", 70.0, "MiB", 64.0), fresh.Fact("peer", 900.0, "MiB", None)]
+    console = Console(width=100, record=True, file=io.StringIO())
+    report.show(console, results)
+    assert max(map(len, console.export_text().splitlines())) <= 100
+    text = report.page(results)
+    assert "| ✗ | work | direct | 10 | 2 | np.convolve | 0.20 | 1.20 |" in text
+    assert "| ✗ | memory | 70 MiB | ≤ 64 |" in text
+
+
+def test_planner_grid_is_large_and_makes_its_arrays() -> None:
+    questions = grid.questions()
+    assert len(questions) >= 240 and len(set(map(str, questions))) == len(questions)
+    for question in questions[::40]:
+        x, h = question.arrays()
+        assert x.shape == question.shape and h.shape == question.taps and x.dtype == h.dtype == question.dtype
+
+
+@pytest.mark.slow
+def test_import_is_measured_in_a_process_of_its_own() -> None:
+    fact = fresh.import_time(1)
+    assert 0 < fact.value < 5
