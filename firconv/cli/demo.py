@@ -11,7 +11,6 @@ import io
 import os
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,8 +154,6 @@ def laws(done: list[Case]) -> list[Law]:
     pixels, sobel = photo.x[..., 1], filters.sobel(axis=1, integer=True).taps
     convolve, correlate = firconv.convolve, firconv.correlate
     other = np.ascontiguousarray(eeg.x[:, 1])
-    whole_number = np.array([0, 255]).repeat(3)
-    del whole_number
     return [
         _law("x * h = h * x", "EEG", convolve(x, h), convolve(h, x), _rounding(x, h)),
         _law("(x * g) * h = x * (g * h)", "EEG", convolve(convolve(x, g), h), convolve(x, convolve(g, h)), 2 * _rounding(x, g, h)),
@@ -259,8 +256,8 @@ def races(done: list[Case]) -> list[Race]:
 
 
 def _race(job: str, x: Array, h: Array, keywords: dict[str, Any], rivals: dict[str, Callable[[], Any]]) -> Race:
-    plan = firconv.plan(x, h, "same", workers=1, **keywords)
-    runners: dict[str, Callable[[], Any]] = {"firconv": lambda: plan(x), **rivals}
+    plan = firconv.plan(x, h, "same", **keywords)
+    runners: dict[str, Callable[[], Any]] = {"firconv": lambda: plan(x, workers=1), **rivals}
     best = dict.fromkeys(runners, np.inf)
     for run in runners.values():
         run()

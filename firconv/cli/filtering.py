@@ -90,7 +90,7 @@ def _filter_array(options: argparse.Namespace, target: str) -> tuple[str, list[s
     signal = read(options.input, options.key)
     notes = _finite(options, signal.array)
     plan, facts = _plan(options, signal)
-    result = _toned(options, plan(signal.array))
+    result = _toned(options, plan(signal.array, workers=options.workers))
     array, white, more = _stored(options, signal, result, target)
     signal = dataclasses.replace(signal, array=array, white=white, rate=options.rate or signal.rate)
     if options.dtype and target == "sound":
@@ -126,19 +126,20 @@ def _plan(options: argparse.Namespace, signal: Signal) -> tuple[Any, str]:
     return plan, f"{title(options)} ({_times(fir.taps.shape)} taps){where}, boundary {options.boundary or boundary}"
 
 
-def _made(options: argparse.Namespace, x: Any, taps: np.ndarray, fir: Any, axes: tuple[int, ...], boundary: Any) -> Any:
+def _made(
+    options: argparse.Namespace, x: Any, taps: np.ndarray, fir: Any, axes: tuple[int, ...], boundary: Any, method: str = ""
+) -> Any:
     """A plan with the keywords that the options give."""
     op = "correlate" if options.correlate else "convolve"
     return firconv.plan(
         x,
         taps,
         _window(options.mode, len(axes)),
-        options.method,
+        method or options.method,
         op=op,
         boundary=boundary,
         axes=axes,
         origin=_origin(options, fir, op),
-        workers=options.workers,
     )
 
 
@@ -251,6 +252,8 @@ def _sound_plan(options: argparse.Namespace, info: Any) -> tuple[Any, str]:
     boundary = _boundary(options.boundary or "zero")
     x = ((info.frames, info.channels), np.dtype(info.dtype))
     plan = _made(options, x, taps, fir, (0,), boundary)
+    if options.method == "auto" and plan.method not in ("direct", "overlap_save"):  # these run in blocks
+        plan = _made(options, x, taps, fir, (0,), boundary, "overlap_save")
     return plan, f"{title(options)} ({len(fir.taps)} taps), boundary {options.boundary or 'zero'}"
 
 
@@ -265,30 +268,19 @@ def _filter_sound(options: argparse.Namespace) -> tuple[str, list[str]]:
     subtype = stored_subtype(options.output, _SUBTYPES[options.dtype] if options.dtype else info.subtype)
     notes = [] if subtype == info.subtype or options.dtype else [f"stored as {subtype}, not {info.subtype}"]
     out = dataclasses.replace(info, subtype=subtype)
-    stream, loud = plan.stream(), 0
+    try:
+        stream, loud = plan.stream(), 0
+    except ValueError:  # a boundary or method that needs all of the sound at once
+        return _filter_array(options, "sound")
     with sound_writer(options.output, out) as put, _progress(options, info) as advance:
         for block in sound_blocks(options.input):
-            loud += _put(put, stream.push(block))
+            loud += put(stream.push(block, workers=options.workers))
             advance(len(block))
-        loud += _put(put, stream.flush())
-    if loud and subtype.startswith("PCM"):
+        loud += put(stream.flush(workers=options.workers))
+    if loud:
         notes.append(f"{loud} samples were beyond full scale and were saturated")
     seconds = info.frames / info.rate
     return f"{seconds:.2f} s, {info.channels} × {info.rate:g} Hz {subtype}, {facts}, {plan.method}", notes
-
-
-def _put(put: Any, block: np.ndarray) -> int:
-    """Write one block; how many of its samples are beyond full scale.
-
-    Raises
-    ------
-    ValueError
-        A sample is NaN, which only floating-point sound can hold and no player plays.
-    """
-    if np.isnan(block).any():
-        raise ValueError("the sound holds NaN samples, and so would the result; replace them first")
-    put(block)
-    return int(np.count_nonzero(np.abs(block) > 1))
 
 
 def _progress(options: argparse.Namespace, info: Any) -> Any:

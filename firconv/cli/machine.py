@@ -17,3 +17,29 @@ def progress(text: str, total: float) -> Iterator[Callable[[float], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text, total=total)
         yield lambda amount: bar.advance(task, amount)
+
+
+def run_warmup(options: argparse.Namespace) -> None:
+    """Compile every kernel now, so that no later call waits."""
+    import firconv
+
+    firconv.warmup()
+    print("every kernel is compiled")
+
+
+def run_config(options: argparse.Namespace) -> None:
+    """Print versions, processor, threads and cache."""
+    import firconv
+
+    shown = firconv.show_config()
+    if shown is not None:
+        print(shown)
+
+
+def run_calibrate(options: argparse.Namespace) -> None:
+    """Measure this machine and keep the constants in the user's cache folder."""
+    from firconv import cost
+
+    with progress("measuring this machine", 1.0) as advance:
+        path = cost.calibrate(progress=advance)
+    print(f"plans now fit this machine: {path}")
