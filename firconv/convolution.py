@@ -20,6 +20,7 @@ step                  does                                                      
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -93,7 +94,7 @@ def convolve(x: ArrayLike, h: ArrayLike, mode: Any = "full", method: str = "auto
     >>> firconv.convolve([1., 2, 3, 4], [1, 2, 1], "same", boundary="reflect")
     array([ 6.,  8., 12., 14.])
     """
-    if (boundary is _ZERO and axes is None and origin is None and up is 1 and down is 1 and dilation is 1  # noqa: F632
+    if (boundary is _ZERO and axes is None and origin is None and up is _ONE and down is _ONE and dilation is _ONE
             and dtype is None and out is None and rtol is None and method is _AUTO):
         y = _tiny("convolve", x, h, mode)
         if y is not None:
@@ -128,7 +129,7 @@ def correlate(x: ArrayLike, h: ArrayLike, mode: Any = "full", method: str = "aut
     >>> firconv.correlate([1, 2, 3], [0, 1, 0.5], "same")
     array([2. , 3.5, 3. ])
     """
-    if (boundary is _ZERO and axes is None and origin is None and up is 1 and down is 1 and dilation is 1  # noqa: F632
+    if (boundary is _ZERO and axes is None and origin is None and up is _ONE and down is _ONE and dilation is _ONE
             and dtype is None and out is None and rtol is None and method is _AUTO):
         y = _tiny("correlate", x, h, mode)
         if y is not None:
@@ -136,7 +137,7 @@ def correlate(x: ArrayLike, h: ArrayLike, mode: Any = "full", method: str = "aut
     return _once("correlate", x, h, mode, method, boundary, axes, origin, up, down, dilation, dtype, out, rtol, workers)
 
 
-_ZERO, _AUTO = "zero", "auto"
+_ZERO, _AUTO, _ONE = "zero", "auto", 1
 _ARRAY = np.ndarray
 _TINY = 1 << 13
 _FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
@@ -164,11 +165,11 @@ def _tiny(op: str, x: Any, h: Any, mode: Any) -> np.ndarray | None:
     return y
 
 
+@lru_cache(maxsize=1)
 def _line() -> Any:
-    global _line
+    """The compiled loop; numba is loaded when it is first needed."""
     from firconv.kernels.direct import line
 
-    _line = lambda: line  # noqa: E731
     return line
 
 
@@ -317,7 +318,10 @@ class Plan:
         self._banks: dict[str, list[Any]] = {}
         self._lock = threading.Lock()
         has_omit = any(rule.name == "omit" for ends in problem.boundary for rule in ends)
-        self._ratios = [omit.ratios(problem, w[:, None], call.op) for w in weights] if has_omit else None
+        self._ratios: list[omit.Ratios] | None = None
+        self._grid = tiles.Grid(problem, problem.lattices)
+        if has_omit:
+            self._ratios = self._renormalised(self._grid)
 
     # ── what was decided ──
 
@@ -398,35 +402,41 @@ class Plan:
                              f"{self._x_shape()} and {self.problem.signal_dtype}: make another plan, or cast x")
         return array.astype(array.dtype.newbyteorder("="), copy=False)
 
-    def _run(self, x: np.ndarray, y: np.ndarray, workers: int) -> None:
-        """Steps 3 to 6 for every bank: y is the caller's array or one like it."""
+    def _renormalised(self, grid: tiles.Grid) -> list[omit.Ratios]:
+        return [omit.ratios(grid, w[:, None], self.call.op) for w in self._weights]
+
+    def _run(self, x: np.ndarray, y: np.ndarray, workers: int, grid: tiles.Grid | None = None) -> None:
+        """Steps 3 to 6 for every bank: y is the caller's array or one like it; `grid` is a stream's window."""
         work = self.decision.work
-        if work == "exact" and self.decision.method == "direct" or work == "exact" and self.decision.method == "separable":
+        if work == "exact" and self.decision.method in ("direct", "separable"):
             work = deliver.exact_work(self, x)
+        banks = self._prepared(work)                                                                    # 3 prepare
+        ratios = self._ratios if grid is None or self._ratios is None else self._renormalised(grid)
+        window = grid or self._grid
         tasks = []
         xv, yv = describe.signal_view(self.layout, x), describe.output_view(self.layout, y)
-        for bank, (ratios, runner, boxes) in zip(self._index(), self._prepared(work), strict=True):     # 3 prepare
-            at, outs = bank
+        boxes = banks[0][1] if grid is None else banks[0][0].boxes(grid)
+        for i, ((at, outs), (runner, _)) in enumerate(zip(self._index(), banks, strict=True)):
             signal = xv[at][None]
             target = yv[at + outs] if self.layout.outs else yv[at][None]
-            tasks += [(runner, ratios, box, signal, target) for box in boxes]
+            ratio = None if ratios is None else self._ratios_of(ratios, i)
+            tasks += [(runner, ratio, window, box, signal, target) for box in boxes]
         if self._seconds() < 2e-4:
             workers = 1
-        threads.run(self._task, tasks, workers)                                                         # 4, 5, 6
+        threads.run(_task, tasks, workers)                                                              # 4, 5, 6
 
-    def _task(self, task: Any) -> None:
-        runner, ratios, box, x, y = task
-        where = tiles.outputs(self.problem, runner.lattices if hasattr(runner, "lattices") else runner.taps.lattices, box)
-        target = y[(slice(None), *where)]
-        if target.dtype == runner.dtype and ratios is None:
-            runner.fill(self.problem, box, x, target)
-            return
-        raw = np.empty(target.shape, runner.dtype)
-        runner.fill(self.problem, box, x, raw)
-        if ratios is not None:
-            factor = ratios.at(where)
-            raw = raw if factor is None else raw * factor.astype(np.result_type(raw.dtype, np.float32), copy=False)
-        deliver.cast(raw, target)
+    def _window(self, x: np.ndarray, shape: tuple[int, ...], grid: tiles.Grid, workers: int) -> np.ndarray:
+        """Outputs of a stream's window, checked and cast as a whole call's."""
+        y = np.empty(shape, deliver.sum_type(self))
+        self._run(x, y, workers, grid)
+        if self.problem.dtype.kind in "iu":
+            deliver.check_overflow(self, x, y, grid)
+        return deliver.finish(self, y, None)
+
+    def _ratios_of(self, ratios: list[omit.Ratios], bank: int) -> omit.Ratios:
+        lasts = self.shape[self.layout.outs[-1]] if self.layout.outs else 1
+        g, o = divmod(bank * lasts, self._weights.shape[1])
+        return omit.Ratios(ratios[g].table[o:o + lasts], ratios[g].index)
 
     def _seconds(self) -> float:
         return next((c.seconds or 0.0 for c in self.decision.candidates if c.method == self.decision.method), 0.0)
@@ -447,34 +457,41 @@ class Plan:
         """Runners and their tasks, one per set of filters that share a signal."""
         weights = self._weights
         lasts = self.shape[self.layout.outs[-1]] if self.layout.outs else 1
-        banks, boxes = [], None
+        banks: list[Any] = []
         for g in range(weights.shape[0]):
             for o in range(0, weights.shape[1], lasts):
                 w = weights[g, o:o + lasts][:, None]
                 runner = execution.runner(self.problem, self.decision, w, work, self._factors)
-                boxes = runner.boxes(self.problem) if boxes is None else boxes
-                ratios = None
-                if self._ratios is not None:
-                    r = self._ratios[g]
-                    ratios = omit.Ratios(r.table[o:o + lasts], r.index)
-                banks.append((ratios, runner, boxes))
+                banks.append((runner, banks[0][1] if banks else runner.boxes(self._grid)))
         return banks
 
-    def stream(self, channels: tuple[int, ...] = ()) -> Any:
+    def stream(self) -> Any:
         """The same filter for a signal that arrives in pieces; see `firconv.streaming.Stream`.
-
-        Parameters
-        ----------
-        channels : shape of the dimensions other than time; default those of the plan
 
         Raises
         ------
         ValueError
-            For more than one filtered axis, a batch of filters, and boundaries that need the end of the signal first.
+            For more than one filtered axis, and boundaries that need the end of the signal first.
         """
         from firconv.streaming import Stream
 
         return Stream(self)
+
+
+def _task(task: Any) -> None:
+    """Fill one box of outputs: compute in the kernel's type, renormalise, cast."""
+    runner, ratios, grid, box, x, y = task
+    where = grid.outputs(box)
+    target = y[(slice(None), *where)]
+    if target.dtype == runner.dtype and ratios is None:
+        runner.fill(grid, box, x, target)
+        return
+    raw = np.empty(target.shape, runner.dtype)
+    runner.fill(grid, box, x, raw)
+    if ratios is not None:
+        factor = ratios.at(where)
+        raw = raw if factor is None else raw * factor.astype(np.result_type(raw.dtype, np.float32), copy=False)
+    deliver.cast(raw, target)
 
 
 def _unpickle(call: Call, shape: tuple[int, ...], kind: np.dtype, h: np.ndarray, method: str, rtol: float | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firconv import describe, execution, planner, threads
+from firconv import describe, execution, planner, tiles
 from firconv.planner import Decision
 from firconv.problem import Problem
 
@@ -37,7 +37,7 @@ def result_type(op: str, problem: Problem, dtype: Any) -> np.dtype:
 
 def target(plan: Plan, x: np.ndarray, out: np.ndarray | None) -> np.ndarray:
     """The array that the tasks fill: `out` itself where that is safe, else a new one."""
-    wanted = plan.problem.dtype if _in_two_steps(plan) else plan.dtype
+    wanted = sum_type(plan)
     if out is None:
         return np.empty(plan.shape, wanted)
     op = plan.call.op
@@ -52,9 +52,9 @@ def target(plan: Plan, x: np.ndarray, out: np.ndarray | None) -> np.ndarray:
     return out
 
 
-def _in_two_steps(plan: Plan) -> bool:
-    """Integers must be checked for overflow in 64 bits before they are narrowed, unless the type's range proves them."""
-    return plan.problem.dtype.kind in "iu" and plan.decision.work == "exact"
+def sum_type(plan: Plan) -> np.dtype:
+    """What the tasks write: the result's type, or 64 bits for integers that must be checked for overflow first."""
+    return plan.problem.dtype if plan.problem.dtype.kind in "iu" and plan.decision.work == "exact" else plan.dtype
 
 
 def finish(plan: Plan, y: np.ndarray, out: np.ndarray | None) -> np.ndarray:
@@ -117,7 +117,7 @@ def exact_work(plan: Plan, x: np.ndarray) -> str:
     return "float64" if peak(plan, x) * plan.facts.norm1 < 2.0**53 else "int64"
 
 
-def check_overflow(plan: Plan, x: np.ndarray, y: np.ndarray) -> None:
+def check_overflow(plan: Plan, x: np.ndarray, y: np.ndarray, grid: tiles.Grid | None = None) -> None:
     """Raise if any output of an integer problem does not fit; y holds the outputs modulo 2⁶⁴.
 
     Proofs, cheapest first: dtype range × ‖h‖₁ (`planner.exact`), max|x|·‖h‖₁, a sum in doubles with its error bound, and
@@ -134,12 +134,12 @@ def check_overflow(plan: Plan, x: np.ndarray, y: np.ndarray) -> None:
     bound = peak(plan, x) * plan.facts.norm1
     if bound < 2.0**63 and not (limits.min == 0 and _negative(plan, x)):
         return
-    approximate = _again(plan, x, "float64").astype(np.longdouble)
+    approximate = _again(plan, x, "float64", y.shape, grid).astype(np.longdouble)
     slack = planner.gamma(planner.terms(plan.problem) + 3, 2.0**-53) * bound + 1
     if np.any(approximate > limits.max + slack) or np.any(approximate < limits.min - slack):
         _overflow(plan)
     if np.any(approximate > limits.max - slack) or np.any(approximate < limits.min + slack):
-        exact = _again(plan, x, "object")
+        exact = _again(plan, x, "object", y.shape, grid)
         if any(not limits.min <= int(v) <= limits.max for v in exact.ravel()):
             _overflow(plan)
 
@@ -153,11 +153,12 @@ def _overflow(plan: Plan) -> None:
                         "convert x to float64, or scale it down")
 
 
-def _again(plan: Plan, x: np.ndarray, work: str) -> np.ndarray:
+def _again(plan: Plan, x: np.ndarray, work: str, shape: tuple[int, ...], grid: tiles.Grid | None) -> np.ndarray:
     """The same sums in another arithmetic, directly."""
+    grid = grid or tiles.Grid(plan.problem, plan.problem.lattices)
     method = "shifted" if work == "object" else "direct"
     decision = Decision(method, work, (), None, "none", ())
-    y = np.empty(plan.shape, object if work == "object" else work)
+    y = np.empty(shape, object if work == "object" else work)
     xv, yv = describe.signal_view(plan.layout, x), describe.output_view(plan.layout, y)
     weights = plan._weights.astype(object) if work == "object" else plan._weights
     lasts = plan.shape[plan.layout.outs[-1]] if plan.layout.outs else 1
@@ -166,16 +167,6 @@ def _again(plan: Plan, x: np.ndarray, work: str) -> np.ndarray:
         o = int(np.ravel_multi_index(outs, [plan.shape[d] for d in plan.layout.outs[:-1]])) * lasts if outs else 0
         run = execution.runner(plan.problem, decision, weights[flat, o:o + lasts][:, None], work)
         signal, result = xv[at][None], yv[at + outs] if plan.layout.outs else yv[at][None]
-        boxes = run.boxes(plan.problem)
-        threads.run(_filler(plan, run, signal, result), boxes, 1)
+        for box in run.boxes(grid):
+            run.fill(grid, box, signal, result[(slice(None), *grid.outputs(box))])
     return y
-
-
-def _filler(plan: Plan, run: Any, x: np.ndarray, y: np.ndarray) -> Any:
-    from firconv import tiles
-
-    def fill(box: tiles.Box) -> None:
-        where = tiles.outputs(plan.problem, plan.problem.lattices, box)
-        run.fill(plan.problem, box, x, y[(slice(None), *where)])
-
-    return fill

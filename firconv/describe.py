@@ -285,6 +285,14 @@ def _window(call: Call, mode: Any, n: int, k: int, reach: int, up: int, down: in
     return window(mode, n, k, reach, up, down, dilation)
 
 
+def outputs_of(call: Call, n: int, k: int, up: int, down: int, dilation: int) -> int:
+    """Number of outputs of a one-axis call for a signal of n samples; not positive where "valid" has none."""
+    mode = call.mode[0] if isinstance(call.mode, list) else call.mode
+    if isinstance(mode, tuple):
+        return _window(call, mode, n, k, 0, up, down, dilation, False)[1]
+    return window(mode, n, k, 0, up, down, dilation)[1]
+
+
 def _layout(call: Call, x_shape: Ints, h_shape: Ints, axes: Ints, outputs: Sequence[int],
             starts: Sequence[int]) -> tuple[Layout, int, int]:
     shape, groups, outs = list(x_shape), [], []

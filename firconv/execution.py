@@ -14,7 +14,7 @@ import numpy as np
 from firconv import boundary as bd
 from firconv import run_direct, run_fourier, tiles
 from firconv.planner import Decision
-from firconv.problem import Lattice, Problem
+from firconv.problem import IDLE, Lattice, Problem
 
 COMPLEX = {"float32": np.dtype(np.complex64), "float64": np.dtype(np.complex128), "longdouble": np.dtype(np.clongdouble)}
 
@@ -24,11 +24,11 @@ class Runner(Protocol):
 
     dtype: np.dtype
 
-    def boxes(self, problem: Problem) -> list[tiles.Box]:
+    def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
         """The outputs cut into tasks."""
         ...
 
-    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+    def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
         """Compute the outputs of a box from x (I, *signal) into out (O, *outputs), of `dtype`."""
         ...
 
@@ -61,17 +61,16 @@ class Direct:
         w = np.concatenate([weights.real, weights.imag]) if taps else weights
         if self.planes_in:
             w = np.concatenate([w, np.concatenate([-weights.imag, weights.real])], axis=1)
-        inner = (run_direct.IDLE,) if self.pairs else ()
+        inner = (IDLE,) if self.pairs else ()
         w = w[..., None] if self.pairs else w
         self.taps = run_direct.DirectTaps(_as_integers(w, real), lattices + inner)
 
-    def boxes(self, problem: Problem) -> list[tiles.Box]:
-        run = min(self.taps.run_axis, len(self.lattices) - 1)
-        shape = _tile(tiles.periods(problem, self.lattices), self.lattices, run)
-        return [box for region in tiles.regions(problem, self.lattices) for box in tiles.split(region, shape)]
+    def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
+        shape = tiles.shape(grid, min(self.taps.run_axis, len(grid.lattices) - 1))
+        return [box for region in grid.regions() for box in tiles.split(region, shape)]
 
-    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
-        self.correlate(bd.read(x, problem.boundary, tiles.span(self.lattices, box), self.block, skip=1), out)
+    def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        self.correlate(grid.read(x, box, self.block), out)
 
     def correlate(self, block: np.ndarray, out: np.ndarray) -> None:
         """The sum of one block, real or complex."""
@@ -105,19 +104,6 @@ def _as_integers(w: np.ndarray, work: np.dtype) -> np.ndarray:
     return w.view(np.int64) if work == np.int64 and w.dtype == np.uint64 else w.astype(work)
 
 
-def _tile(counts: tuple[int, ...], lattices: tuple[Lattice, ...], run: int) -> tuple[int, ...]:
-    """Lengths of a tile in periods: whole rows first, some 2¹² to 2¹⁷ outputs, a sixteenth of all if that is less."""
-    total = prod(c * a.out_parts for c, a in zip(counts, lattices, strict=True))
-    room = max(1 << 12, min(1 << 17, total // 16))
-    tile = list(counts)
-    room //= max(1, prod(counts[run + 1:]))
-    for axis in range(run, -1, -1):
-        room = max(1, room // lattices[axis].out_parts)
-        tile[axis] = max(1, min(counts[axis], room))
-        room = max(1, room // tile[axis])
-    return tuple(tile)
-
-
 # ── separable ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class Separable:
@@ -132,22 +118,21 @@ class Separable:
 
     def _passes(self, problem: Problem, filtered: list[int], factors: list[np.ndarray], work: str) -> list[tuple[int, Direct]]:
         passes: list[tuple[int, Direct]] = []
-        others = [i for i, a in enumerate(self.lattices) if i not in filtered and not run_direct.is_idle(a)]
+        others = [i for i, a in enumerate(self.lattices) if i not in filtered and not a.idle]
         for axis, factor in [*((i, None) for i in others), *zip(filtered, factors, strict=True)]:
-            lattices = tuple(a if i == axis else run_direct.IDLE for i, a in enumerate(self.lattices))
+            lattices = tuple(a if i == axis else IDLE for i, a in enumerate(self.lattices))
             f = np.ones(1, problem.taps_dtype) if factor is None else factor
             weights = f.reshape((1, 1) + tuple(f.size if i == axis else 1 for i in range(len(lattices))))
             is_complex = problem.signal_dtype.kind == "c" or bool(passes) and passes[-1][1].dtype.kind == "c"
             passes.append((axis, Direct(lattices, is_complex, weights, work)))
         return passes
 
-    def boxes(self, problem: Problem) -> list[tiles.Box]:
-        counts = tiles.periods(problem, self.lattices)
-        shape = _tile(counts, self.lattices, max(i for i, a in enumerate(self.lattices) if not run_direct.is_idle(a)))
-        return [box for region in tiles.regions(problem, self.lattices) for box in tiles.split(region, shape)]
+    def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
+        shape = tiles.shape(grid, max(i for i, a in enumerate(grid.lattices) if not a.idle))
+        return [box for region in grid.regions() for box in tiles.split(region, shape)]
 
-    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
-        block = bd.read(x, problem.boundary, tiles.span(self.lattices, box), self.block, skip=1)
+    def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        block = grid.read(x, box, self.block)
         self._term(self.terms[0], block, out)
         for term in self.terms[1:]:
             more = np.empty(out.shape, out.dtype)
@@ -198,12 +183,12 @@ class Fourier:
         self.dtype = np.dtype(np.int64) if integer else block
         self.taps = run_fourier.FourierTaps(weights.astype(block), problem.lattices, decision.lengths, block, decision.tau)
 
-    def boxes(self, problem: Problem) -> list[tiles.Box]:
+    def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
         size = prod(self.taps.lengths) * self.taps.work.itemsize
-        return run_fourier.tasks(problem, self.taps, max(1, (1 << 19) // size))
+        return run_fourier.tasks(grid, self.taps, max(1, (1 << 19) // size))
 
-    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
-        run_fourier.correlate(self.taps, problem, box, x, out)
+    def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        run_fourier.correlate(self.taps, grid, box, x, out)
 
 
 # ── NumPy and plain Python ────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,17 +200,17 @@ class Shifted:
         kind = problem.dtype.kind
         real = problem.dtype if work == "exact" else np.dtype(work)
         self.dtype = COMPLEX[work] if kind == "c" else real
-        self.weights, self.lattices = weights.astype(self.dtype), problem.lattices
+        self.weights = weights.astype(self.dtype)
 
-    def boxes(self, problem: Problem) -> list[tiles.Box]:
-        return [tuple((0, n) for n in tiles.periods(problem, self.lattices))]
+    def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
+        return [grid.everything()]
 
-    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+    def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
         from firconv.kernels import shifted
 
-        block, start = _present(problem, self.lattices, box, x, self.dtype)
+        block, start = _present(grid, box, x, self.dtype)
         with np.errstate(invalid="ignore", over="ignore"):
-            shifted.correlate(self.weights, self.lattices, block, start, out)
+            shifted.correlate(self.weights, grid.lattices, block, start, out)
 
 
 class Reference:
@@ -233,16 +218,16 @@ class Reference:
 
     def __init__(self, problem: Problem, weights: np.ndarray):
         self.dtype = np.dtype(np.float32) if problem.dtype == np.float16 else problem.dtype
-        self.weights, self.lattices = weights.astype(self.dtype), problem.lattices
+        self.weights = weights.astype(self.dtype)
 
-    def boxes(self, problem: Problem) -> list[tiles.Box]:
-        return [tuple((0, n) for n in tiles.periods(problem, self.lattices))]
+    def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
+        return [grid.everything()]
 
-    def fill(self, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+    def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
         from firconv.kernels import reference
 
-        span = tiles.span(self.lattices, box)
-        block = bd.read(x, problem.boundary, span, self.dtype, skip=1)
+        problem, span = grid.problem, grid.span(box)
+        block = grid.read(x, box, self.dtype)
         present = bd.read(np.ones(problem.signal, bool), _marks(problem), span, np.dtype(bool))
         with np.errstate(invalid="ignore", over="ignore"):
             reference.correlate(problem, self.weights, block, present, tuple(lo for lo, _ in span), out)
@@ -253,11 +238,11 @@ def _marks(problem: Problem) -> tuple[bd.Ends, ...]:
     return tuple(tuple(bd.Rule("zero") if r.absent else bd.Rule("edge") for r in ends) for ends in problem.boundary)  # type: ignore[misc]
 
 
-def _present(problem: Problem, lattices: tuple[Lattice, ...], box: tiles.Box, x: np.ndarray,
-             dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:
+def _present(grid: tiles.Grid, box: tiles.Box, x: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:
     """The extended signal over a box without the absent samples, and where it starts."""
     kept = []
-    for (lo, hi), ends, n in zip(tiles.span(lattices, box), problem.boundary, problem.signal, strict=True):
+    problem = grid.problem
+    for (lo, hi), ends, n in zip(grid.span(box), problem.boundary, problem.signal, strict=True):
         lo = max(lo, 0) if ends[0].absent else min(lo, n - 1)
         hi = min(hi, n) if ends[1].absent else max(hi, 1)
         kept.append((lo, max(hi, lo + 1)))

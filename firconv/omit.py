@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firconv.problem import Lattice, Problem
+from firconv.tiles import Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Ratios:
         return None if np.all(values == 1) else values
 
 
-def ratios(problem: Problem, weights: np.ndarray, op: str) -> Ratios:
+def ratios(grid: Grid, weights: np.ndarray, op: str) -> Ratios:
     """The ratios of a problem with correlation taps (O, 1, *K).
 
     Raises
@@ -40,11 +41,11 @@ def ratios(problem: Problem, weights: np.ndarray, op: str) -> Ratios:
     wide = np.clongdouble if weights.dtype.kind == "c" else np.longdouble
     partial = total = weights[:, 0].astype(wide)
     index = []
-    for axis, a in enumerate(problem.lattices):
-        runs, where = _runs(problem, axis, a)
+    for axis, a in enumerate(grid.lattices):
+        runs, where = _runs(grid.problem, axis, a)
         index.append(where)
         partial = _sums(partial, axis + 1, a, runs)
-        total = _sums(total, axis + 1, a, [(r, 0, len(a.entries[r][0])) for r, _, _ in runs])
+        total = _sums(total, axis + 1, a, [(r, 0, len(a.entries(r)[0])) for r, _, _ in runs])
     unit = np.finfo(np.result_type(weights.dtype, np.float32)).eps / 2 if weights.dtype.kind in "fc" else 0.0
     least = weights[0, 0].size * unit * float(np.abs(weights).sum(axis=tuple(range(1, weights.ndim))).max())
     if np.any(np.abs(partial) <= least) or np.any(np.abs(total) <= least):
@@ -60,7 +61,7 @@ def _runs(problem: Problem, axis: int, a: Lattice) -> tuple[list[tuple[int, int,
     q, r = np.divmod(np.arange(problem.outputs[axis]), a.out_parts)
     found = np.empty((problem.outputs[axis], 3), np.int64)
     for part in range(a.out_parts):
-        _, s, d = a.entries[part]
+        _, s, d = a.entries(part)
         first = (a.base + d) * a.in_parts + s                     # sample of each entry at q = 0, increasing
         mine = r == part
         at = q[mine] * a.in_parts
@@ -75,7 +76,7 @@ def _sums(values: np.ndarray, axis: int, a: Lattice, runs: list[tuple[int, int, 
     """Sums over runs of entries along one axis."""
     rows = np.moveaxis(values, axis, 0)
     out = np.empty((len(runs), *rows.shape[1:]), rows.dtype)
-    sums = [np.concatenate([np.zeros((1, *rows.shape[1:]), rows.dtype), np.cumsum(rows[k], axis=0)]) for k, _, _ in a.entries]
+    sums = [np.concatenate([np.zeros((1, *rows.shape[1:]), rows.dtype), np.cumsum(rows[k], axis=0)]) for k, _, _ in map(a.entries, range(a.out_parts))]
     for i, (r, lo, hi) in enumerate(runs):
         out[i] = sums[r][max(hi, lo)] - sums[r][lo]
     return np.moveaxis(out, 0, axis)

@@ -11,7 +11,7 @@ pad, outputs). An axis along which nothing is filtered is an axis with one tap.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import gcd, prod
 
 import numpy as np
@@ -60,7 +60,7 @@ class Problem:
         plain = self.taps[a] == self.up[a] == self.down[a] == 1
         return plain and self.pad[a] == 0 and self.outputs[a] == self.signal[a]
 
-    @property
+    @cached_property
     def lattices(self) -> tuple[Lattice, ...]:
         """The polyphase decomposition of every axis."""
         return tuple(map(lattice, self.taps, self.up, self.down, self.dilation, self.pad))
@@ -103,7 +103,7 @@ def window(mode: str, n: int, k: int, reach: int, up: int, down: int, dilation: 
 
 # ── polyphase: up, down and dilation become parts with unit stride ────────────────────────────────────────────────────
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Lattice:
     """One axis as unit-stride sums between parts of the signal and parts of the output.
 
@@ -112,44 +112,73 @@ class Lattice:
 
     Attributes
     ----------
+    taps, up, down, dilation, pad : of the axis
     out_parts, in_parts : up/gcd(up, down), down/gcd(up, down)
-    base : smallest p − q of any entry
+    first : smallest p − q of any entry
     reach : number of different p − q, so a ∈ [0, reach)
-    entries : per r, three arrays (k, s, a)
+    base : `first`, less where the samples at hand start (a stream's window)
     """
 
+    taps: int
+    up: int
+    down: int
+    dilation: int
+    pad: int
     out_parts: int
     in_parts: int
-    base: int
+    first: int
     reach: int
-    entries: tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...]
+    base: int
 
     @property
     def plain(self) -> bool:
         """True where signal and output need no splitting."""
         return self.out_parts == self.in_parts == 1
 
+    @property
+    def idle(self) -> bool:
+        """True where output n is a multiple of sample n: nothing is filtered along this axis."""
+        return self.plain and self.reach == 1 and self.base == 0
+
+    def entries(self, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The arrays (k, s, a) of output part r, in the order of the taps."""
+        k, p = _meetings(self.taps, self.up, self.down, self.dilation, self.pad, r)
+        p, s = np.divmod(p, self.in_parts)
+        return k, s, p - self.first
+
     def span(self, q_lo: int, q_hi: int) -> tuple[int, int]:
         """The samples [lo, hi) that periods q_lo … q_hi of the output read; lo is a multiple of in_parts."""
         return self.in_parts * (q_lo + self.base), self.in_parts * (q_hi + self.base + self.reach - 1)
 
 
+IDLE = Lattice(1, 1, 1, 1, 0, 1, 1, 0, 1, 0)
+
+
+def _meetings(k: int, up: int, down: int, dilation: int, pad: int, r: int) -> tuple[np.ndarray, np.ndarray]:
+    """The taps that meet samples for output r, and which samples."""
+    taps = np.arange(k, dtype=np.int64)
+    at = r * down + taps * dilation - pad
+    if up == 1:
+        return taps, at
+    meets = at % up == 0
+    return taps[meets], at[meets] // up
+
+
 @lru_cache(maxsize=256)
 def lattice(k: int, up: int, down: int, dilation: int, pad: int) -> Lattice:
-    """The polyphase decomposition of one axis (n·down + k·dilation − pad must be a multiple of up)."""
+    """The polyphase decomposition of one axis (n·down + k·dilation − pad must be a multiple of up to meet a sample)."""
+    if up == down == 1:
+        return Lattice(k, 1, 1, dilation, pad, 1, 1, -pad, extent(k, dilation), -pad)
     common = gcd(up, down)
     out_parts, in_parts = up // common, down // common
-    taps = np.arange(k, dtype=np.int64)
-    found = []
+    ends = []
     for r in range(out_parts):
-        at = r * down + taps * dilation - pad
-        meets = at % up == 0
-        p, s = np.divmod(at[meets] // up, in_parts)
-        found.append((taps[meets], s, p))
-    used = [p for _, _, p in found if p.size]
-    base = min((int(p.min()) for p in used), default=0)
-    reach = max((int(p.max()) for p in used), default=0) - base + 1
-    return Lattice(out_parts, in_parts, base, reach, tuple((t, s, p - base) for t, s, p in found))
+        _, p = _meetings(k, up, down, dilation, pad, r)
+        if p.size:
+            ends.append((int(p[0]) // in_parts, int(p[-1]) // in_parts))
+    first = min((lo for lo, _ in ends), default=0)
+    reach = max((hi for _, hi in ends), default=0) - first + 1
+    return Lattice(k, up, down, dilation, pad, out_parts, in_parts, first, reach, first)
 
 
 # ── the two adjoints: transposed convolution and both gradients are problems again ────────────────────────────────────

@@ -13,9 +13,6 @@ import numpy as np
 from firconv import tiles
 from firconv.problem import Lattice
 
-IDLE = Lattice(1, 1, 0, 1, ((np.zeros(1, np.int64),) * 3,))
-
-
 class Table(NamedTuple):
     """The taps of every (output channel, output part) as one list of weights and memory offsets."""
 
@@ -42,7 +39,7 @@ class DirectTaps:
     def __init__(self, weights: np.ndarray, lattices: tuple[Lattice, ...]):
         self.weights, self.lattices = np.ascontiguousarray(weights), lattices
         self.plain = all(a.plain for a in lattices)
-        self.run_axis = max((i for i, a in enumerate(lattices) if not is_idle(a)), default=len(lattices) - 1)
+        self.run_axis = max((i for i, a in enumerate(lattices) if not a.idle), default=len(lattices) - 1)
         self._tables: dict[Any, Any] = {}
 
     def table(self, strides: tuple[int, ...]) -> Table:
@@ -52,7 +49,7 @@ class DirectTaps:
         weights, offsets = [], []
         for o in range(self.weights.shape[0]):
             for r in np.ndindex(*(a.out_parts for a in self.lattices)):
-                entries = [a.entries[i] for a, i in zip(self.lattices, r, strict=True)]
+                entries = [a.entries(i) for a, i in zip(self.lattices, r, strict=True)]
                 where = (np.arange(self.weights.shape[1]) * channel,
                          *(s * p + a * q for (_, s, a), p, q in zip(entries, part, step, strict=True)))
                 grid = np.zeros((1,) * (d + 1), np.int64)
@@ -89,13 +86,8 @@ class DirectTaps:
         return Rows(at.ravel(), to.ravel(), int(np.prod(shape[run:])), table, table.first[filters], table.last[filters])
 
 
-def is_idle(a: Lattice) -> bool:
-    """True for an axis along which output n is sample n."""
-    return a.plain and a.reach == 1 and a.base == 0
-
-
 def correlate(taps: DirectTaps, block: np.ndarray, out: np.ndarray) -> None:
-    """The direct sum of one tile: block (I, *samples) as `tiles.span` gives them, out (O, *outputs), overwritten."""
+    """The direct sum of one tile: block (I, *samples) as `tiles.Grid.span` gives them, out (O, *outputs), overwritten."""
     d = len(taps.lattices)
     x = _parts(block, taps)
     parts = tuple(a.out_parts for a in taps.lattices)

@@ -15,7 +15,7 @@ import numpy as np
 
 from firconv import boundary as bd
 from firconv import tiles
-from firconv.problem import Lattice, Problem
+from firconv.problem import Lattice
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ def dense(weights: np.ndarray, lattices: tuple[Lattice, ...]) -> Dense:
     full = np.zeros(lead + tuple(a.reach for a in lattices), weights.dtype)
     support = np.zeros(full.shape[1:1 + d] + full.shape[2 + d:], bool)
     for r in np.ndindex(*outs):
-        entries = [a.entries[i] for a, i in zip(lattices, r, strict=True)]
+        entries = [a.entries(i) for a, i in zip(lattices, r, strict=True)]
         k, s, a = ([e[j] for e in entries] for j in range(3))
         for i in range(weights.shape[1]):
             full[(slice(None), *r, i, *_open(s), *_open(a))] = weights[(slice(None), i, *np.ix_(*k))]
@@ -94,15 +94,15 @@ class FourierTaps:
         return self._cache[key]
 
 
-def tasks(problem: Problem, taps: FourierTaps, batch: int) -> list[tiles.Box]:
+def tasks(grid: tiles.Grid, taps: FourierTaps, batch: int) -> list[tiles.Box]:
     """Boxes of periods made of whole blocks; `batch` blocks to a task where the signal's ends are far."""
-    counts = tiles.periods(problem, taps.lattices)
+    counts = grid.periods
     pieces = []
     room = batch
     for axis in reversed(range(len(counts))):
         if axis in taps.axes:
             i = taps.axes.index(axis)
-            pieces.append(_runs(taps.lattices[axis], problem.signal[axis], counts[axis], taps.steps[i], taps.lengths[i],
+            pieces.append(_runs(grid.lattices[axis], grid.problem.signal[axis], counts[axis], taps.steps[i], taps.lengths[i],
                                 room))
         else:
             pieces.append([(lo, min(lo + room, counts[axis])) for lo in range(0, counts[axis], room)])
@@ -125,9 +125,9 @@ def _runs(a: Lattice, n: int, count: int, step: int, length: int, batch: int) ->
     return [(c * step, min(e * step, count)) for c, e in zip(cuts, [*cuts[1:], blocks], strict=True)]
 
 
-def correlate(taps: FourierTaps, problem: Problem, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+def correlate(taps: FourierTaps, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
     """Fill out (O, *outputs of the box) from x (I, *signal)."""
-    blocks = _read(taps, problem, box, x)
+    blocks = _read(taps, grid, box, x)
     parts = [taps.lattices[a].out_parts for a in taps.axes]
     view = _as_blocks(taps, out, box) if all(p == 1 for p in parts) else None
     if view is not None:
@@ -143,17 +143,17 @@ def _filter_dtype(taps: FourierTaps, out: np.ndarray) -> np.dtype:
     return out.dtype if out.dtype.kind in "iu" else taps.work
 
 
-def _read(taps: FourierTaps, problem: Problem, box: tiles.Box, x: np.ndarray) -> np.ndarray:
+def _read(taps: FourierTaps, grid: tiles.Grid, box: tiles.Box, x: np.ndarray) -> np.ndarray:
     """The samples of a box of blocks as (*unfiltered, *blocks, I·parts, *lengths), a view where they lie inside."""
     spans = []
-    for axis, (a, (lo, hi)) in enumerate(zip(taps.lattices, box, strict=True)):
+    for axis, (a, (lo, hi)) in enumerate(zip(grid.lattices, box, strict=True)):
         if axis in taps.axes:
             i = taps.axes.index(axis)
             last = lo + (-(-(hi - lo) // taps.steps[i]) - 1) * taps.steps[i]
             spans.append((a.in_parts * (lo + a.base), a.in_parts * (last + a.base + taps.lengths[i])))
         else:
             spans.append(a.span(lo, hi))
-    region = bd.read(x, problem.boundary, tuple(spans), taps.work, skip=1)
+    region = bd.read(x, grid.problem.boundary, tuple(spans), taps.work, skip=1)
     idle = [i for i in range(len(box)) if i not in taps.axes]
     lead = [region.shape[1 + i] for i in idle]
     strides = region.strides
@@ -301,7 +301,7 @@ def _integers_again(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsu
 
 
 def overlay(found: Dense, lattices: tuple[Lattice, ...], block: np.ndarray, out: np.ndarray) -> None:
-    """Put the NaN and Inf that the direct sum gives into out (1, *outputs), from a block as `tiles.span` reads it."""
+    """Put the NaN and Inf that the direct sum gives into out (1, *outputs), from a block as `tiles.Grid.read` gives it."""
     from firconv.kernels import guard
 
     shape: list[int] = []

@@ -7,18 +7,60 @@ The cut depends on the problem and the plan only, never on the number of workers
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 import numpy as np
 
+from firconv import boundary as bd
 from firconv.problem import Lattice, Problem
 
 Box = tuple[tuple[int, int], ...]
 
 
-def periods(problem: Problem, lattices: tuple[Lattice, ...]) -> tuple[int, ...]:
-    """Number of periods per axis, the last perhaps incomplete."""
-    return tuple(-(-n // a.out_parts) for n, a in zip(problem.outputs, lattices, strict=True))
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A problem with the lattices of its axes: boxes of periods, the samples they read, the outputs they are."""
+
+    problem: Problem
+    lattices: tuple[Lattice, ...]
+
+    @property
+    def periods(self) -> tuple[int, ...]:
+        """Number of periods per axis, the last perhaps incomplete."""
+        return tuple(-(-n // a.out_parts) for n, a in zip(self.problem.outputs, self.lattices, strict=True))
+
+    def everything(self) -> Box:
+        """The box of all outputs."""
+        return tuple((0, n) for n in self.periods)
+
+    def regions(self) -> Iterator[Box]:
+        """Boxes that cover all outputs: slabs at the ends of each axis, then the inside that needs no extension."""
+        counts = self.periods
+        box = [(0, c) for c in counts]
+        for axis, (a, n, count) in enumerate(zip(self.lattices, self.problem.signal, counts, strict=True)):
+            lo, hi = inside(a, n, count)
+            for ends in ((0, lo), (hi, count)):
+                if ends[0] < ends[1]:
+                    yield (*box[:axis], ends, *box[axis + 1:])
+            if lo >= hi:
+                return
+            box[axis] = (lo, hi)
+        yield tuple(box)
+
+    def span(self, box: Box) -> Box:
+        """The samples that a box reads."""
+        return tuple(a.span(*ends) for a, ends in zip(self.lattices, box, strict=True))
+
+    def outputs(self, box: Box) -> tuple[slice, ...]:
+        """The outputs of a box."""
+        return tuple(slice(lo * a.out_parts, min(hi * a.out_parts, n))
+                     for a, (lo, hi), n in zip(self.lattices, box, self.problem.outputs, strict=True))
+
+    def read(self, x: np.ndarray, box: Box, dtype: np.dtype) -> np.ndarray:
+        """The samples that a box reads, from x (I, *signal), extended and cast; a view where it can be."""
+        return bd.read(x, self.problem.boundary, self.span(box), dtype, skip=1)
 
 
 def inside(a: Lattice, n: int, count: int) -> tuple[int, int]:
@@ -28,36 +70,22 @@ def inside(a: Lattice, n: int, count: int) -> tuple[int, int]:
     return (lo, hi) if lo < hi else (0, 0)
 
 
-def regions(problem: Problem, lattices: tuple[Lattice, ...]) -> Iterator[Box]:
-    """Boxes of periods that cover all outputs: slabs at the ends of each axis, then the inside that needs no extension."""
-    counts = periods(problem, lattices)
-    box = [(0, c) for c in counts]
-    for axis, (a, n, count) in enumerate(zip(lattices, problem.signal, counts, strict=True)):
-        lo, hi = inside(a, n, count)
-        for ends in ((0, lo), (hi, count)):
-            if ends[0] < ends[1]:
-                yield (*box[:axis], ends, *box[axis + 1:])
-        if lo >= hi:
-            return
-        box[axis] = (lo, hi)
-    yield tuple(box)
-
-
 def split(box: Box, tile: tuple[int, ...]) -> Iterator[Box]:
     """The box cut into tiles of at most these lengths."""
     pieces = [[(lo, min(lo + t, hi)) for lo in range(lo0, hi, t)] for (lo0, hi), t in zip(box, tile, strict=True)]
     return product(*pieces)
 
 
-def span(lattices: tuple[Lattice, ...], box: Box) -> Box:
-    """The samples that a box of periods reads."""
-    return tuple(a.span(*ends) for a, ends in zip(lattices, box, strict=True))
-
-
-def outputs(problem: Problem, lattices: tuple[Lattice, ...], box: Box) -> tuple[slice, ...]:
-    """The outputs of a box of periods."""
-    return tuple(slice(lo * a.out_parts, min(hi * a.out_parts, n))
-                 for a, (lo, hi), n in zip(lattices, box, problem.outputs, strict=True))
+def shape(grid: Grid, run: int) -> tuple[int, ...]:
+    """Lengths of a tile in periods: whole rows first, some 2¹² to 2¹⁷ outputs, a sixteenth of all if that is less."""
+    counts = grid.periods
+    room = max(1 << 12, min(1 << 17, prod(grid.problem.outputs) // 16)) // max(1, prod(counts[run + 1:]))
+    tile = list(counts)
+    for axis in range(run, -1, -1):
+        room = max(1, room // grid.lattices[axis].out_parts)
+        tile[axis] = max(1, min(counts[axis], room))
+        room = max(1, room // tile[axis])
+    return tuple(tile)
 
 
 def flat(block: np.ndarray) -> np.ndarray:

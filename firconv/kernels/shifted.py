@@ -25,7 +25,7 @@ def correlate(weights: np.ndarray, lattices: tuple[Lattice, ...], x: np.ndarray,
     """
     out[...] = 0
     for part in product(*(range(a.out_parts) for a in lattices)):
-        steps = [list(zip(*a.entries[r], strict=True)) for a, r in zip(lattices, part, strict=True)]
+        steps = [list(zip(*a.entries(r), strict=True)) for a, r in zip(lattices, part, strict=True)]
         target = out[(slice(None),) + tuple(slice(r, None, a.out_parts) for a, r in zip(lattices, part, strict=True))]
         for taps in product(*steps):
             index = tuple(int(k) for k, _, _ in taps)
