@@ -1,0 +1,181 @@
+"""An FIR system on signals of one shape as a linear map: sparse matrix, and operator with the exact adjoint.
+
+A filtered signal is y = D·W·E·x: E extends x beyond its ends, W weighs and selects, D renormalises (boundary "omit" only,
+else the identity). The matrix multiplies these out; the operator asks the engine for W·E, and its adjoint Eᴴ·Wᴴ·Dᴴ is the
+engine on the conjugated, reversed taps with `up` and `down` exchanged, over all positions that W reads, whose part
+beyond the ends is then folded back by Eᵀ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.linalg import LinearOperator
+
+from firconv import boundary as bd
+from firconv import describe, omit
+from firconv.convolution import plan
+from firconv.problem import Ints, Problem
+
+if TYPE_CHECKING:
+    from firconv.systems import FIR
+
+__all__ = ["FIROperator", "build", "matrix"]
+
+
+def matrix(fir: FIR, shape: int | Sequence[int], mode: Any = "same", boundary: Any = "zero", **keywords: Any) -> csr_array:
+    """The sparse matrix of `fir` on signals of `shape`; see `FIR.matrix`."""
+    problem, _ = _described("matrix", fir, shape, mode, boundary, keywords, np.dtype(float))
+    outputs, taps, samples, factors = _entries(problem, 0)
+    for axis in range(1, len(problem.signal)):
+        more = _entries(problem, axis)
+        sizes = problem.outputs[axis], problem.taps[axis], problem.signal[axis]
+        outputs, taps, samples = ((old[:, None] * size + new).ravel()
+                                  for old, new, size in zip((outputs, taps, samples), more, sizes, strict=False))
+        factors = np.multiply.outer(factors, more[3]).ravel()
+    weights = np.flip(fir.taps).ravel()  # correlation taps
+    values = weights[taps] * (factors.astype(weights.dtype) if weights.dtype.kind in "iu" else factors)
+    ratios = _ratios(fir, problem)
+    if ratios is not None:
+        values = values * ratios.ravel()[outputs]
+    size = int(np.prod(problem.outputs)), int(np.prod(problem.signal))
+    return coo_array((values, (outputs, samples)), shape=size).tocsr()
+
+
+def build(fir: FIR, shape: int | Sequence[int], mode: Any = "same", boundary: Any = "zero", *, method: str = "auto",
+          dtype: Any = None, workers: int | None = None, **keywords: Any) -> FIROperator:
+    """The operator of `fir` on signals of `shape`; see `FIR.operator`."""
+    kind = np.dtype(np.result_type(fir.taps.dtype, np.float64) if dtype is None else dtype)
+    if kind.kind not in "fc":
+        raise ValueError(f"operator(…, dtype={dtype!r}): a linear operator works on floats; use float32, float64 or complex")
+    return FIROperator(fir, shape, mode, boundary, keywords, kind, method, workers)
+
+
+class FIROperator(LinearOperator):
+    """``A @ x.ravel()`` is ``fir(x, …).ravel()``; ``A.H`` is its exact adjoint, boundary included.
+
+    Attributes
+    ----------
+    signal, outputs : shapes of x and of y
+    """
+
+    def __init__(self, fir: FIR, shape: int | Sequence[int], mode: Any, boundary: Any, keywords: dict[str, Any],
+                 kind: np.dtype, method: str, workers: int | None) -> None:
+        self._problem, layout = _described("operator", fir, shape, mode, boundary, keywords, kind)
+        self.signal, self.outputs = self._problem.signal, self._problem.outputs
+        self._starts, self._ratio = layout.starts, _ratios(fir, self._problem)
+        self._method, self._workers, self._boundary = method, workers, boundary
+        self._kind, self._fir, self._mode, self._keywords = kind, fir, mode, keywords
+        self._folds = [_Fold(self._problem, axis) for axis in range(len(self.signal))]
+        self._plans: dict[Any, Callable[..., np.ndarray]] = {}
+        super().__init__(np.result_type(kind, fir.taps.dtype), (int(np.prod(self.outputs)), int(np.prod(self.signal))))
+
+    def _array(self, x: np.ndarray, shape: Ints) -> np.ndarray:
+        kind = np.result_type(self._kind, np.complex64) if x.dtype.kind == "c" else self._kind
+        return np.ascontiguousarray(x, dtype=kind).reshape(shape)
+
+    def _matvec(self, x: np.ndarray) -> np.ndarray:
+        x = self._array(x, self.signal)
+        forward = self._plans.get(("forward", x.dtype))
+        if forward is None:
+            forward = self._plans["forward", x.dtype] = plan(
+                (x.shape, x.dtype), self._fir.taps, self._mode, self._method, boundary=self._boundary,
+                origin=self._fir.origins, **self._keywords)
+        return forward(x, workers=self._workers).ravel()
+
+    def _rmatvec(self, y: np.ndarray) -> np.ndarray:
+        y = self._array(y, self.outputs)
+        if self._ratio is not None:
+            y = y * self._ratio.conj()
+        adjoint = self._plans.get(("adjoint", y.dtype))
+        if adjoint is None:
+            adjoint = self._plans["adjoint", y.dtype] = self._exchanged(y)
+        x = adjoint(y, workers=self._workers)
+        for axis, fold in enumerate(self._folds):
+            x = fold(x, axis)
+        return x.ravel()
+
+    def _exchanged(self, y: np.ndarray) -> Callable[..., np.ndarray]:
+        """Wᴴ: output position s·up − start of the exchanged problem is sample s of the extended signal."""
+        p, h = self._problem, self._fir.H
+        windows = [(f.lo * u - t, (f.hi - 1) * u - t + 1)
+                   for f, u, t in zip(self._folds, p.up, self._starts, strict=True)]
+        return plan((y.shape, y.dtype), h.taps, windows, self._method, origin=h.origins, up=p.down, down=p.up,
+                    dilation=p.dilation)
+
+
+class _Fold:
+    """Eᵀ of one axis: samples lo … hi of the extended signal are added onto the N that they are copies of."""
+
+    def __init__(self, problem: Problem, axis: int) -> None:
+        ends, self.n = problem.boundary[axis], problem.signal[axis]
+        first, last = _reads(problem, axis)
+        self.lo = 0 if ends[0].absent else min(first, 0)
+        self.hi = self.n if ends[1].absent else max(last + 1, self.n)
+        self.strips = [self._strip(ends, lo, hi) for lo, hi in ((self.lo, 0), (self.n, self.hi)) if lo < hi]
+
+    def _strip(self, ends: bd.Ends, lo: int, hi: int) -> tuple[slice, np.ndarray, csr_array]:
+        row, column, factor = bd.matrix(ends, self.n, lo, hi)
+        touched, column = np.unique(column, return_inverse=True)
+        fold = coo_array((factor, (column, row)), shape=(touched.size, hi - lo)).tocsr()
+        return slice(lo - self.lo, hi - self.lo), touched, fold
+
+    def __call__(self, g: np.ndarray, axis: int) -> np.ndarray:
+        if not self.strips:
+            return g
+        g = np.moveaxis(g, axis, 0)
+        x = g[-self.lo:self.n - self.lo].copy()
+        for part, touched, fold in self.strips:
+            strip = g[part]
+            back = fold.astype(strip.real.dtype) @ strip.reshape(len(strip), -1)
+            x[touched] += back.reshape((touched.size, *x.shape[1:]))
+        return np.moveaxis(x, 0, axis)
+
+
+def _described(name: str, fir: FIR, shape: int | Sequence[int], mode: Any, boundary: Any, keywords: dict[str, Any],
+               kind: np.dtype) -> tuple[Problem, describe.Layout]:
+    lengths = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
+    if len(lengths) != fir.ndim or min(lengths) < 1:
+        raise ValueError(f"{name}(shape={shape!r}): give one positive length for each of the {fir.ndim} axes of the taps")
+    call = describe.Call("convolve", mode, boundary, None, fir.origins, **keywords)
+    problem, layout = describe.describe(call, lengths, kind, fir.shape, fir.taps.dtype)
+    if any(rule.name == "constant" for ends in problem.boundary for rule in ends):
+        raise ValueError(f"{name}(boundary={boundary!r}): a constant boundary other than zero is affine, not linear, and has "
+                         "no matrix or adjoint; use 'zero' and add the response to the constant")
+    return problem, layout
+
+
+def _reads(problem: Problem, axis: int) -> tuple[int, int]:
+    """First and last sample of the extended signal that any tap of any output may meet."""
+    start, up = -problem.pad[axis], problem.up[axis]
+    stop = start + (problem.outputs[axis] - 1) * problem.down[axis] + (problem.taps[axis] - 1) * problem.dilation[axis]
+    return -(-start // up), stop // up
+
+
+def _entries(problem: Problem, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(output, tap, sample, factor) of every term of one axis."""
+    n, k = np.indices((problem.outputs[axis], problem.taps[axis])).reshape(2, -1)
+    at = n * problem.down[axis] + k * problem.dilation[axis] - problem.pad[axis]
+    meets = at % problem.up[axis] == 0
+    n, k, m = n[meets], k[meets], at[meets] // problem.up[axis]
+    if m.size == 0:
+        return n, k, m, np.zeros(0)
+    lo, hi = int(m.min()), int(m.max()) + 1
+    row, column, factor = bd.matrix(problem.boundary[axis], problem.signal[axis], lo, hi)
+    order = np.argsort(row, kind="stable")
+    row, column, factor = row[order], column[order], factor[order]
+    first, count = np.searchsorted(row, m - lo), np.bincount(row, minlength=hi - lo)[m - lo]
+    each = np.repeat(np.arange(m.size), count)
+    term = first[each] + np.arange(each.size) - np.repeat(np.cumsum(count) - count, count)
+    return n[each], k[each], column[term], factor[term]
+
+
+def _ratios(fir: FIR, problem: Problem) -> np.ndarray | None:
+    """D: what boundary "omit" multiplies every output by, or None."""
+    if not any(rule.name == "omit" for ends in problem.boundary for rule in ends):
+        return None
+    found = omit.ratios(problem, np.flip(fir.taps)[None, None], "convolve").at((slice(None),) * fir.ndim)
+    return None if found is None else found[0]
