@@ -201,7 +201,7 @@ def spread(values: NDArray[Any]) -> float:
     """Log2 of C(v) = max|v| / geometric mean of |v| ≠ 0, over real and imaginary parts; 0 if all are 0."""
     v = np.ascontiguousarray(values)
     v = np.abs(v.view(v.real.dtype)).ravel()
-    v = v[v > 0].astype(np.longdouble)
+    v = v[v > 0].astype(np.float64)
     return float(np.log2(v.max()) - np.log2(v).mean()) if v.size else 0.0
 
 
