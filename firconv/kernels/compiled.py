@@ -30,6 +30,8 @@ from numba import types
 
 _MAGIC = b"firconv kernel 1\n"
 _STRICT = frozenset({"contract"})
+# parts of kernels: always inlined, never called from Python
+_PART = {"forceinline": True, "no_cpython_wrapper": True}
 _lock = threading.RLock()
 _registry: list[Kernel] = []
 _compilations = 0
@@ -117,8 +119,8 @@ def compiled(
 ) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: compile a function for each element type it is called with, and register it for `warmup`.
 
-    Without `signature` the function is a part of kernels: inlined into them, and not callable on its own account
-    from Python faster than plain code. `reassociate` allows sums in another order; products are never assumed finite.
+    Without `signature` the function is a part of kernels, inlined into them and of no use to Python. `reassociate`
+    allows sums in another order; products are never assumed finite.
 
     Examples
     --------
@@ -130,11 +132,11 @@ def compiled(
     array([2., 4.])
     """
     fastmath = set(_STRICT | {"reassoc", "nsz"}) if reassociate else set(_STRICT)
-    options = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
+    options = {"nogil": True, "fastmath": fastmath, "error_model": "numpy", "no_cfunc_wrapper": True}
 
     def decorate(function: Callable[..., Any]) -> Any:
         if signature is None:
-            return numba.njit(**options)(function)
+            return numba.njit(**options, **_PART)(function)
         kernel = Kernel(function, signature, dtypes, options)
         _registry.append(kernel)
         return kernel
@@ -193,7 +195,7 @@ def cache_state() -> str:
         return "off"
 
 
-# --- numba's side: everything below touches private names, and gives way to no cache where they are missing -------------
+# --- numba's side: private names, all of them; where they are missing there is no cache ------------------------------
 
 
 class DiskCache:

@@ -7,44 +7,116 @@ In ``rows``, ``grid`` and ``line`` every output is the chain
 one rounding per tap, whichever loop, width or neighbour computed it. So the bits of an output do not depend on how
 the work was cut into rows, blocks and threads, a NaN or infinity stays among the outputs whose taps touch it, and
 |ŷ − y| ≤ γ_K · (|w| * |x|). Integers wrap. No index is checked: the tables are the caller's word.
+
+What bounds the speed is not arithmetic but loads: two per cycle, and one that straddles a cache line counts twice.
+So sums stay in registers over all taps, and a vector of samples, once loaded, serves two of them, a and b. Two outputs
+meet the same samples at different taps, so a runs ahead of b by the lag between these taps, and each still adds its own
+taps in order: neighbouring vectors of one row (``rows``, the lag is the taps that fill a vector) or two rows of an image
+(``grid``, the lag is one row of taps).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import boolean, float64, int64
 
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, lanes, load, spread, store
+from firconv.kernels.lanes import fma, fma2, item, lanes, load, spread, store, width
 
 INDEX = const(int64)
+LAGS = 2  # runs of at least so many lags are worth the taps that one of the two sums adds alone
+NEAR = 20_480  # bytes of samples that stay in the first-level cache
+
+
+# --- a pair of sums -------------------------------------------------------------------------------------------------
 
 
 @compiled()
-def _row(x: Any, out: Any, at: int, to: int, n: int, weights: Any, offsets: Any, first: int, last: int) -> None:
-    """One row of outputs: eight machine vectors at a time, then one, then samples."""
-    zero = weights.dtype.type(0)
-    one = lanes(x)
-    j = 0
-    while j + 8 * one <= n:
-        acc = spread(zero, 8)
+def _pair(
+    x: Any, p: int, q: int, weights: Any, offsets: Any, first: int, last: int, lag: int, a: Any, b: Any
+) -> Any:
+    """Add taps first … last − 1 to the outputs a, that read at p, and b, that read at q.
+
+    0 < lag says that offsets[c + lag] − offsets[c] = q − p for all these taps while c + lag < last; 0 says nothing.
+    """
+    if lag == 0 or lag > last - first:
         for c in range(first, last):
-            acc = fma(weights[c], load(x, at + offsets[c] + j, 8), acc)
-        store(out, to + j, acc)
-        j += 8 * one
-    while j + one <= n:
-        short = spread(zero, 1)
-        for c in range(first, last):
-            short = fma(weights[c], load(x, at + offsets[c] + j, 1), short)
-        store(out, to + j, short)
-        j += one
-    while j < n:
-        s = zero
-        for c in range(first, last):
-            s = fma(weights[c], x[at + offsets[c] + j], s)
-        out[to + j] = s
-        j += 1
+            w, o = item(weights, c), item(offsets, c)
+            a = fma(w, load(x, p + o, a), a)
+            b = fma(w, load(x, q + o, b), b)
+        return a, b
+    for c in range(first, first + lag):
+        a = fma(item(weights, c), load(x, p + item(offsets, c), a), a)
+    for c in range(first + lag, last):
+        a, b = fma2(x, p + item(offsets, c), item(weights, c), a, item(weights, c - lag), b)
+    for c in range(last - lag, last):
+        b = fma(item(weights, c), load(x, q + item(offsets, c), b), b)
+    return a, b
+
+
+@compiled()
+def _sample(x: Any, p: int, weights: Any, offsets: Any, first: int, last: int, acc: Any) -> Any:
+    """Add taps first … last − 1 to one output."""
+    for c in range(first, last):
+        acc = fma(item(weights, c), item(x, p + item(offsets, c)), acc)
+    return acc
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _segments(offsets: Any, one: int) -> Any:
+    """Cut a table where its spacing changes: for each tap the end of its segment, and the lag there, or 0.
+
+    A segment is a run of offsets 1, 2 or 4 apart that is long enough to have a lag, or all that lies between such runs.
+    """
+    count = len(offsets)
+    ends, lags = np.empty(count, np.int64), np.empty(count, np.int64)
+    c = 0
+    plain = 0  # where the current segment without lag begins
+    while c < count:
+        end = min(c + 2, count)
+        step = offsets[end - 1] - offsets[c]
+        while end < count and offsets[end] - offsets[end - 1] == step:
+            end += 1
+        lag = one // step if step == 1 or step == 2 or step == 4 else 0
+        if lag > 0 and end - c >= LAGS * lag:
+            ends[plain:c] = c
+            ends[c:end] = end
+            lags[c:end] = lag
+            plain = c = end
+        else:
+            end = max(c + 1, end - 1)  # the last tap of this run may begin the next one
+            lags[c:end] = 0
+            c = end
+    ends[plain:] = count
+    return ends, lags
+
+
+@compiled()
+def _strip(
+    x: Any, out: Any, at: int, to: int, begin: int, n: int, shift: int,
+    weights: Any, offsets: Any, ends: Any, lags: Any, scale: int, first: int, last: int, zero: Any,
+) -> None:  # fmt: skip
+    """Outputs begin … n − 1 of a row by blocks of two sums `shift` apart; the last block ends with the row.
+
+    scale is the vectors in `shift`, 0 if these do not count.
+    """
+    size = 2 * width(zero)
+    for start in range(begin, n, size):
+        j = max(0, min(start, n - size))
+        p = at + j
+        a = b = zero
+        c = first
+        while c < last:
+            end = min(item(ends, c), last)
+            a, b = _pair(x, p, p + shift, weights, offsets, c, end, scale * item(lags, c), a, b)
+            c = end
+        store(out, to + j, a)
+        store(out, to + j + shift, b)
 
 
 @compiled(lambda t: (const(t), mutable(t), INDEX, INDEX, int64, const(t), INDEX, INDEX, INDEX))
@@ -54,52 +126,101 @@ def rows(
     """Rows of outputs by a table: out[out_row[r] + j] = Σ_c weights[c] · x[x_row[r] + offsets[c] + j].
 
     x, out are flat memory; x_row, out_row, first, last have one entry per row, and c runs over first[r] … last[r] − 1
-    (none gives zeros); j runs over 0 … n − 1.
+    (none gives zeros); j runs over 0 … n − 1. A rest that fills no whole block is computed by a block that ends with
+    the row: it writes some outputs a second time, with the same bits. Two rows of outputs must not overlap.
     """
+    one, zero = lanes(x), weights.dtype.type(0)
+    wide, narrow = spread(zero, 6, 2), spread(zero, 2, 1)
+    ends, lags = _segments(offsets, one)
     for r in range(len(x_row)):
-        _row(x, out, x_row[r], out_row[r], n, weights, offsets, first[r], last[r])
+        at, to, a, b = x_row[r], out_row[r], first[r], last[r]
+        done = 0
+        if n >= 12 * one:
+            done = n if n % (12 * one) > 4 * one else n - n % (12 * one)
+            _strip(x, out, at, to, 0, done, one, weights, offsets, ends, lags, 1, a, b, wide)
+        if n >= 2 * one:
+            near = n >= 4 * one  # otherwise the two sums overlap
+            shift = 2 * one if near else n - 2 * one
+            _strip(x, out, at, to, done, n, shift, weights, offsets, ends, lags, 2 if near else 0, a, b, narrow)
+        else:
+            for j in range(n):
+                out[to + j] = _sample(x, at + j, weights, offsets, a, b, zero)
 
 
-@compiled(
-    lambda t: (const(t), mutable(t), int64, int64, int64, int64, int64, const(t, 2), int64, int64, boolean),
-)
-def grid(
-    x: Any,
-    out: Any,
-    x_row: int,
-    out_row: int,
-    count: int,
-    out_pitch: int,
-    n: int,
-    weights: Any,
-    pitch: int,
-    step: int,
-    accumulate: bool,
+# --- images ---------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _begin(out: Any, i: int, zero: Any, accumulate: bool) -> Any:
+    """What a sum starts from."""
+    return load(out, i, zero) if accumulate else zero
+
+
+@compiled()
+def _band(
+    x: Any, out: Any, at: int, to: int, n: int, shift: int, low: int,
+    weights: Any, offsets: Any, lag: int, accumulate: bool, zero: Any,
+) -> None:  # fmt: skip
+    """Two rows of n outputs, `low` apart, from samples `shift` apart; the last block ends with the row."""
+    size, taps = width(zero), len(offsets)
+    end = n - size
+    a_end, b_end = _begin(out, to + end, zero, accumulate), _begin(out, to + low + end, zero, accumulate)
+    for start in range(0, n, size):
+        j = min(start, end)
+        p, a, b = at + j, a_end, b_end
+        if j == start:
+            a, b = _begin(out, to + j, zero, accumulate), _begin(out, to + low + j, zero, accumulate)
+        a, b = _pair(x, p, p + shift, weights, offsets, 0, taps, lag, a, b)
+        store(out, to + j, a)
+        store(out, to + low + j, b)
+
+
+@compiled()
+def _few(
+    x: Any, out: Any, at: int, to: int, n: int, shift: int, low: int, weights: Any, offsets: Any, accumulate: bool
 ) -> None:
+    """Two rows too short for a vector, or one where `low` is 0."""
+    for j in range(n if low == 0 else 2 * n):
+        p, i = at + j, to + j
+        if j >= n:
+            p, i = p - n + shift, i - n + low
+        acc = out[i] if accumulate else weights.dtype.type(0)
+        out[i] = _sample(x, p, weights, offsets, 0, len(offsets), acc)
+
+
+@compiled(lambda t: (const(t), mutable(t), int64, int64, int64, int64, int64, const(t, 2), int64, int64, boolean))
+def grid(
+    x: Any, out: Any, x_row: int, out_row: int, count: int, out_pitch: int, n: int,
+    weights: Any, pitch: int, step: int, accumulate: bool,
+) -> None:  # fmt: skip
     """An image: out[out_row + r·out_pitch + j] = Σ_ky Σ_kx weights[ky, kx] · x[x_row + (r + ky)·pitch + kx·step + j].
 
     r runs over 0 … count − 1 and j over 0 … n − 1; step is 1 for grey images, the number of channels for interleaved
-    ones. With `accumulate` the sum goes on from what `out` holds.
+    ones. With `accumulate` the sums go on from what `out` holds.
     """
-    zero = weights.dtype.type(0)
-    one = lanes(x)
-    for r in range(count):
-        at, to = x_row + r * pitch, out_row + r * out_pitch
-        j = 0
-        while j + 4 * one <= n:
-            acc = load(out, to + j, 4) if accumulate else spread(zero, 4)
-            for ky in range(weights.shape[0]):
-                for kx in range(weights.shape[1]):
-                    acc = fma(weights[ky, kx], load(x, at + ky * pitch + kx * step + j, 4), acc)
-            store(out, to + j, acc)
-            j += 4 * one
-        while j < n:
-            s = out[to + j] if accumulate else zero
-            for ky in range(weights.shape[0]):
-                for kx in range(weights.shape[1]):
-                    s = fma(weights[ky, kx], x[at + ky * pitch + kx * step + j], s)
-            out[to + j] = s
-            j += 1
+    ky, kx = weights.shape
+    one, zero = lanes(x), weights.dtype.type(0)
+    wide, narrow = spread(zero, 6, 1), spread(zero, 2, 1)
+    offsets = np.empty(ky * kx, np.int64)
+    for c in range(ky * kx):
+        offsets[c] = c // kx * pitch + c % kx * step
+    strip = max(1, NEAR // ((ky + 1) * 6 * one * x.itemsize)) * 6 * one
+    start = 0
+    while start < n:
+        m = strip if n - start >= strip + 6 * one else n - start
+        for r in range(0, count, 2):
+            at, to, size, shift, low, lag = x_row + start + r * pitch, out_row + start + r * out_pitch, m, pitch, out_pitch, kx
+            if r + 1 == count:  # the last row alone: its halves are the pair
+                size, shift, low, lag = m // 2, m // 2, m // 2, 0
+            if size >= 6 * one:
+                _band(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, wide)
+            elif size >= 2 * one:
+                _band(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, narrow)
+            else:
+                _few(x, out, at, to, size, shift, low, weights, offsets, accumulate)
+            if low == m // 2 and m % 2:
+                _few(x, out, at + m - 1, to + m - 1, 1, 0, 0, weights, offsets, accumulate)
+        start += m
 
 
 @compiled(lambda t: (const(t), const(t), mutable(t), int64))

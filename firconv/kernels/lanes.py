@@ -1,17 +1,20 @@
 """Short vectors of samples held in registers: load, fma, store, and nothing else.
 
-A kernel that keeps its sums in registers says so with these words. Compiled, ``load(x, i, 4)`` is four machine
-vectors of 32 bytes and ``fma`` one instruction for each; with the JIT off the same words are slices of NumPy arrays.
+A kernel that keeps its sums in registers says so with these words. Compiled, ``load(x, i, 4)`` is four machine vectors
+of 32 bytes and ``fma`` one instruction for each of them; with the JIT off the same words are NumPy arrays.
 The rounding of an element never depends on the width it was computed with: ``fma(w, v, acc)`` is one fused operation in
 every lane and for scalars too, or a product and a sum on processors that have no fused operation.
 
-    load(x, i, width)    samples i … i + count − 1 of flat memory, count = width · 32 bytes / itemsize
-    spread(zero, width)  the same scalar in every lane
-    fma(w, v, acc)       w·v + acc, w a scalar, v and acc vectors of equal width (or scalars)
-    store(out, i, v)     out[i … i + count − 1] = v
-    lanes(x)             samples per unit of width
+    lanes(x)                    samples in one vector, L = 32 bytes / itemsize
+    width(v)                    samples in all the vectors of v
+    spread(value, width, gap)   `width` vectors with `value` in every lane; in memory they lie `gap` vectors apart
+    load(x, i, like)            as many vectors as `like` has: vector v from x[i + v·gap·L] of flat memory on
+    store(out, i, v)            the inverse of load
+    fma(w, v, acc)              w·v + acc with a scalar w; v, acc vectors or scalars
+    fma2(x, i, w, a, u, b)      w·v + a and u·v + b for v = load(x, i, a): one load serves two sums
+    item(x, i)                  one sample
 
-Indices are not checked.
+`width` and `gap` are literals in the source. Indices are not checked, and negative ones do not wrap.
 """
 
 from __future__ import annotations
@@ -24,36 +27,68 @@ from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import lower_builtin, register_model, type_callable
 
-BYTES = 32  # one unit of width: a register of AVX2; wider machines join two, narrower ones split it
+BYTES = 32  # a register of AVX2; the processor's other sizes join or split it
 
 
 class Lanes(types.Type):
-    """Numba's type of a vector of `count` samples of `dtype`."""
+    """Numba's type of `width` vectors of `dtype`, `gap` vectors apart in memory."""
 
-    def __init__(self, dtype: types.Type, count: int):
-        self.dtype, self.count = dtype, count
-        super().__init__(f"Lanes({dtype}, {count})")
+    def __init__(self, dtype: types.Type, width: int, gap: int):
+        self.dtype, self.width, self.gap, self.count = dtype, width, gap, BYTES * 8 // dtype.bitwidth
+        super().__init__(f"Lanes({dtype}, {width}, {gap})")
 
 
 @register_model(Lanes)
 class _LanesModel(PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Lanes):
-        super().__init__(manager, kind, ir.VectorType(manager[kind.dtype].get_value_type(), kind.count))
+        vector = ir.VectorType(manager[kind.dtype].get_value_type(), kind.count)
+        super().__init__(manager, kind, ir.ArrayType(vector, kind.width))
+
+
+# --- the words, as they run with the JIT off ------------------------------------------------------------------------
+
+
+class _Vectors(np.ndarray):
+    """Vectors by lanes, with the distance at which they lie in memory."""
+
+    gap = 1
+
+    def __array_finalize__(self, other: Any) -> None:
+        self.gap = getattr(other, "gap", 1)
 
 
 def lanes(x: np.ndarray) -> int:
-    """Samples in one unit of width."""
+    """Samples in one vector."""
     return BYTES // x.itemsize
 
 
-def load(x: np.ndarray, i: int, width: int) -> Any:
-    """Samples of flat memory from index `i`."""
-    return x[i : i + width * BYTES // x.itemsize].copy()
+def spread(value: Any, width: int, gap: int) -> Any:
+    """Vectors with `value` in every lane."""
+    vectors = np.full((width, BYTES // value.itemsize), value).view(_Vectors)
+    vectors.gap = gap
+    return vectors
 
 
-def spread(value: Any, width: int) -> Any:
-    """A vector with `value` in every lane."""
-    return np.full(width * BYTES // value.itemsize, value)
+def width(v: Any) -> int:
+    """Samples in all the vectors of `v`."""
+    return int(v.size)
+
+
+def _indices(i: int, like: Any) -> np.ndarray:
+    width, count = like.shape
+    return i + like.gap * count * np.arange(width)[:, None] + np.arange(count)
+
+
+def load(x: np.ndarray, i: int, like: Any) -> Any:
+    """As many vectors as `like` from flat memory at index `i`."""
+    vectors = x[_indices(i, like)].view(_Vectors)
+    vectors.gap = like.gap
+    return vectors
+
+
+def store(out: np.ndarray, i: int, v: Any) -> None:
+    """Write vectors into flat memory from index `i`."""
+    out[_indices(i, v)] = v
 
 
 def fma(w: Any, v: Any, acc: Any) -> Any:
@@ -61,40 +96,37 @@ def fma(w: Any, v: Any, acc: Any) -> Any:
     return w * v + acc
 
 
-def store(out: np.ndarray, i: int, v: Any) -> None:
-    """Write `v` into flat memory from index `i`."""
-    out[i : i + len(v)] = v
+def fma2(x: np.ndarray, i: int, w: Any, a: Any, u: Any, b: Any) -> Any:
+    """Two sums over the same vectors, one vector after the other so that few are alive at once."""
+    v = load(x, i, a)
+    return fma(w, v, a), fma(u, v, b)
 
 
-def _width(dtype: types.Type, width: types.Type) -> Lanes | None:
-    if not isinstance(width, types.IntegerLiteral):
-        return None  # numba asks again with the literal
-    return Lanes(dtype, width.literal_value * BYTES * 8 // dtype.bitwidth)
+def item(x: np.ndarray, i: int) -> Any:
+    """One sample of flat memory."""
+    return x.flat[i]
 
 
-@type_callable(lanes)
-def _type_lanes(context: Any) -> Any:
-    return lambda x: types.intp
+# --- their types ----------------------------------------------------------------------------------------------------
 
 
-@type_callable(load)
-def _type_load(context: Any) -> Any:
-    return lambda x, i, width: _width(x.dtype, width)
+def _spread_type(value: types.Type, width: types.Type, gap: types.Type) -> Lanes | None:
+    if not (isinstance(width, types.IntegerLiteral) and isinstance(gap, types.IntegerLiteral)):
+        return None  # numba asks again with the literals
+    return Lanes(value, width.literal_value, gap.literal_value)
 
 
-@type_callable(spread)
-def _type_spread(context: Any) -> Any:
-    return lambda value, width: _width(value, width)
+type_callable(lanes)(lambda context: lambda x: types.intp)
+type_callable(width)(lambda context: lambda v: types.intp)
+type_callable(spread)(lambda context: _spread_type)
+type_callable(load)(lambda context: lambda x, i, like: like)
+type_callable(store)(lambda context: lambda out, i, v: types.none)
+type_callable(fma)(lambda context: lambda w, v, acc: acc)
+type_callable(fma2)(lambda context: lambda x, i, w, a, u, b: types.UniTuple(a, 2))
+type_callable(item)(lambda context: lambda x, i: x.dtype)
 
 
-@type_callable(fma)
-def _type_fma(context: Any) -> Any:
-    return lambda w, v, acc: acc
-
-
-@type_callable(store)
-def _type_store(context: Any) -> Any:
-    return lambda out, i, v: types.none
+# --- their machine code ---------------------------------------------------------------------------------------------
 
 
 @lower_builtin(lanes, types.Array)
@@ -102,52 +134,92 @@ def _lower_lanes(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return context.get_constant(types.intp, BYTES * 8 // sig.args[0].dtype.bitwidth)
 
 
-def _pointer(context: Any, builder: Any, kind: types.Array, array: Any, index: Any, vector: Any) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
+@lower_builtin(width, Lanes)
+def _lower_width(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return context.get_constant(types.intp, sig.args[0].width * sig.args[0].count)
 
 
-@lower_builtin(load, types.Array, types.Integer, types.Integer)
-def _lower_load(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    vector = context.get_value_type(sig.return_type)
-    pointer = _pointer(context, builder, sig.args[0], args[0], args[1], vector)
-    return builder.load(pointer, align=sig.args[0].dtype.bitwidth // 8)
+def _address(context: Any, builder: Any, kind: types.Array, array: Any, index: Any) -> Any:
+    return builder.gep(context.make_array(kind)(context, builder, array).data, [index])
 
 
-@lower_builtin(store, types.Array, types.Integer, Lanes)
-def _lower_store(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    pointer = _pointer(context, builder, sig.args[0], args[0], args[1], args[2].type)
-    builder.store(args[2], pointer, align=sig.args[0].dtype.bitwidth // 8)
-    return context.get_dummy_value()
+def _parts(builder: Any, address: Any, kind: Lanes, vector: Any) -> list[Any]:
+    """Return the addresses of the vectors of one load or store."""
+    steps = [ir.Constant(ir.IntType(64), v * kind.gap * kind.count) for v in range(kind.width)]
+    return [builder.bitcast(builder.gep(address, [s]), vector.as_pointer()) for s in steps]
+
+
+def _join(builder: Any, kind: Any, vectors: list[Any]) -> Any:
+    whole = ir.Constant(kind, ir.Undefined)
+    for v, vector in enumerate(vectors):
+        whole = builder.insert_value(whole, vector, v)
+    return whole
 
 
 def _splat(builder: Any, value: Any, count: int) -> Any:
     vector = ir.VectorType(value.type, count)
-    first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
-    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
+    undefined, lane = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+    first = builder.insert_element(undefined, value, ir.Constant(lane, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(lane, count), [0] * count))
 
 
-@lower_builtin(spread, types.Number, types.Integer)
+@lower_builtin(spread, types.Number, types.Integer, types.Integer)
 def _lower_spread(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return _splat(builder, args[0], sig.return_type.count)
+    kind = sig.return_type
+    return _join(builder, context.get_value_type(kind), [_splat(builder, args[0], kind.count)] * kind.width)
 
 
-def _multiply_add(builder: Any, dtype: types.Type, w: Any, v: Any, acc: Any) -> Any:
-    if isinstance(dtype, types.Integer):
+@lower_builtin(load, types.Array, types.Integer, Lanes)
+def _lower_load(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    kind = args[2].type
+    address = _address(context, builder, sig.args[0], args[0], args[1])
+    parts = _parts(builder, address, sig.args[2], kind.element)
+    return _join(builder, kind, [builder.load(p, align=sig.args[2].dtype.bitwidth // 8) for p in parts])
+
+
+@lower_builtin(store, types.Array, types.Integer, Lanes)
+def _lower_store(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    address = _address(context, builder, sig.args[0], args[0], args[1])
+    for v, part in enumerate(_parts(builder, address, sig.args[2], args[2].type.element)):
+        builder.store(builder.extract_value(args[2], v), part, align=sig.args[2].dtype.bitwidth // 8)
+    return context.get_dummy_value()
+
+
+@lower_builtin(item, types.Array, types.Integer)
+def _lower_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.load(_address(context, builder, sig.args[0], args[0], args[1]))
+
+
+def _multiply_add(builder: Any, w: Any, v: Any, acc: Any) -> Any:
+    scalar = getattr(v.type, "element", v.type)
+    if isinstance(scalar, ir.IntType):
         return builder.add(builder.mul(w, v), acc)
-    many = f"v{v.type.count}" if isinstance(v.type, ir.VectorType) else ""
-    kind = ir.FunctionType(v.type, [v.type] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.{many}f{dtype.bitwidth}")
+    many = f"v{v.type.count}" if v.type is not scalar else ""
+    name = f"llvm.fmuladd.{many}{scalar.intrinsic_name}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(v.type, [v.type] * 3), name)
     return builder.call(function, [w, v, acc])
-
-
-@lower_builtin(fma, types.Number, Lanes, Lanes)
-def _lower_fma(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    w, v, acc = args
-    return _multiply_add(builder, sig.args[0], _splat(builder, w, sig.return_type.count), v, acc)
 
 
 @lower_builtin(fma, types.Number, types.Number, types.Number)
 def _lower_fma_scalar(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return _multiply_add(builder, sig.return_type, *args)
+    return _multiply_add(builder, *args)
+
+
+@lower_builtin(fma, types.Number, Lanes, Lanes)
+def _lower_fma(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    w, part = _splat(builder, args[0], sig.return_type.count), builder.extract_value
+    sums = [_multiply_add(builder, w, part(args[1], v), part(args[2], v)) for v in range(sig.return_type.width)]
+    return _join(builder, args[2].type, sums)
+
+
+@lower_builtin(fma2, types.Array, types.Integer, types.Number, Lanes, types.Number, Lanes)
+def _lower_fma2(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    lanes_type, kind, part = sig.args[3], args[3].type, builder.extract_value
+    w, u = _splat(builder, args[2], lanes_type.count), _splat(builder, args[4], lanes_type.count)
+    address = _address(context, builder, sig.args[0], args[0], args[1])
+    first, second = [], []
+    for i, pointer in enumerate(_parts(builder, address, lanes_type, kind.element)):
+        v = builder.load(pointer, align=lanes_type.dtype.bitwidth // 8)
+        first.append(_multiply_add(builder, w, v, part(args[3], i)))
+        second.append(_multiply_add(builder, u, v, part(args[5], i)))
+    return context.make_tuple(builder, sig.return_type, [_join(builder, kind, s) for s in (first, second)])
