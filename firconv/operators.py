@@ -16,8 +16,8 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.linalg import LinearOperator
 
 from firconv import boundary as bd
-from firconv import describe, omit
-from firconv.convolution import plan
+from firconv import describe
+from firconv.convolution import convolve, plan
 from firconv.problem import Ints, Problem
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def matrix(fir: FIR, shape: int | Sequence[int], mode: Any = "same", boundary: A
         factors = np.multiply.outer(factors, more[3]).ravel()
     weights = np.flip(fir.taps).ravel()  # correlation taps
     values = weights[taps] * (factors.astype(weights.dtype) if weights.dtype.kind in "iu" else factors)
-    ratios = _ratios(fir, problem)
+    ratios = _ratios(fir, problem, mode, keywords)
     if ratios is not None:
         values = values * ratios.ravel()[outputs]
     size = int(np.prod(problem.outputs)), int(np.prod(problem.signal))
@@ -66,7 +66,7 @@ class FIROperator(LinearOperator):
                  kind: np.dtype, method: str, workers: int | None) -> None:
         self._problem, layout = _described("operator", fir, shape, mode, boundary, keywords, kind)
         self.signal, self.outputs = self._problem.signal, self._problem.outputs
-        self._starts, self._ratio = layout.starts, _ratios(fir, self._problem)
+        self._starts, self._ratio = layout.starts, _ratios(fir, self._problem, mode, keywords)
         self._method, self._workers, self._boundary = method, workers, boundary
         self._kind, self._fir, self._mode, self._keywords = kind, fir, mode, keywords
         self._folds = [_Fold(self._problem, axis) for axis in range(len(self.signal))]
@@ -173,9 +173,16 @@ def _entries(problem: Problem, axis: int) -> tuple[np.ndarray, np.ndarray, np.nd
     return n[each], k[each], column[term], factor[term]
 
 
-def _ratios(fir: FIR, problem: Problem) -> np.ndarray | None:
-    """D: what boundary "omit" multiplies every output by, or None."""
+def _ratios(fir: FIR, problem: Problem, mode: Any, keywords: dict[str, Any]) -> np.ndarray | None:
+    """D: what boundary "omit" multiplies every output by, or None.
+
+    Filtered ones are Σh of the taps that meet any sample where the boundary is "edge", and Σ inside where it is "zero".
+    """
     if not any(rule.name == "omit" for ends in problem.boundary for rule in ends):
         return None
-    found = omit.ratios(problem, np.flip(fir.taps)[None, None], "convolve").at((slice(None),) * fir.ndim)
-    return None if found is None else found[0]
+    edge = bd.Rule("edge")
+    inside = [tuple(bd.Rule("zero") if rule.name == "omit" else edge for rule in ends) for ends in problem.boundary]
+    ones = np.ones(problem.signal)
+    plan((ones.shape, ones.dtype), fir.taps, mode, boundary=list(problem.boundary), origin=fir.origins, **keywords)
+    sums = [convolve(ones, fir.taps, mode, boundary=b, origin=fir.origins, **keywords) for b in (edge, inside)]
+    return sums[0] / sums[1]

@@ -59,6 +59,11 @@ def _wave(turns: np.ndarray) -> np.ndarray:
     return np.conj(wave, out=wave)
 
 
+def wave(f: np.ndarray) -> np.ndarray:
+    """exp(−2πj·f)."""
+    return _wave(np.fmod(f, 1.0))
+
+
 # ---- all points of the circle ------------------------------------------------------------------------------------
 
 def circle(taps: np.ndarray, origin: int, period: int, count: int, workers: int = 1) -> np.ndarray:
