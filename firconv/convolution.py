@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from firconv import deliver, describe, execution, omit, planner, threads, tiles
+from firconv import cost, deliver, describe, execution, omit, planner, threads, tiles
 from firconv.describe import Call, Layout
 from firconv.planner import Decision, Facts
 from firconv.problem import Problem
@@ -229,7 +229,28 @@ def _once(op: str, x: Any, h: Any, mode: Any, method: str, boundary: Any, axes: 
           dilation: Any, dtype: Any, out: Any, rtol: Any, workers: Any) -> np.ndarray:
     x, h = describe.operands(op, x, h)                                                              # 1 describe
     call = _call(op, mode, boundary, axes, origin, up, down, dilation)
-    return _make(call, x.shape, x.dtype, h, method, dtype, rtol)(x, out=out, workers=workers)       # 2 … 6
+    return _recalled(call, x.shape, x.dtype, h, method, dtype, rtol)(x, out=out, workers=workers)   # 2 … 6
+
+
+_plans: dict[Any, Plan] = {}
+
+
+def _recalled(call: Call, shape: tuple[int, ...], kind: np.dtype, h: np.ndarray, method: str, dtype: Any,
+              rtol: float | None) -> Plan:
+    """The plan for these taps, from the last few calls if it was made there."""
+    if h.size > 1 << 13:
+        return _make(call, shape, kind, h, method, dtype, rtol)
+    key = (call, shape, kind, h.shape, h.dtype, h.tobytes(), method, dtype, rtol, cost.machine())
+    try:
+        found = _plans.get(key)
+    except TypeError:                                                     # a keyword was a list or an array
+        return _make(call, shape, kind, h, method, dtype, rtol)
+    if found is None:
+        found = _make(call, shape, kind, h.copy(), method, dtype, rtol)
+        if len(_plans) >= 32:
+            _plans.clear()
+        _plans[key] = found
+    return found
 
 
 def _make(call: Call, shape: tuple[int, ...], kind: np.dtype, h: np.ndarray, method: str, dtype: Any,

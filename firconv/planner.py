@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log2, prod
+from math import prod
 
 import numpy as np
 
@@ -260,19 +260,13 @@ class _Considered:
         filtered, lattices = self.problem.filtered, self.problem.lattices
         best: tuple[float, tuple[int, ...]] = (float("inf"), ())
         whole = self._whole()
-        for grow in range(1, 12):
+        for grow in range(16):
             lengths = tuple(
-                min(whole[a], _even_smooth(max(lat.reach * (1 + 2 ** (grow / 2)), 16))) if a in filtered else 1
+                min(whole[a], _even_smooth(max(lat.reach * (1 + 2 ** (grow / 2 - 1.5)), 16))) if a in filtered else 1
                 for a, lat in enumerate(lattices))
             seconds = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine).seconds
-            best = min(best, (seconds * _cache_penalty(lengths, self.real), lengths))
+            best = min(best, (seconds, lengths))
         return best[1]
-
-
-def _cache_penalty(lengths: tuple[int, ...], real: str) -> float:
-    """Blocks that leave the second-level cache cost more than their count of operations says."""
-    size = prod(lengths) * (4 if real == "float32" else 8)
-    return 1.0 + 0.25 * max(0.0, log2(size / (1 << 18)))
 
 
 @lru_cache(maxsize=1024)
