@@ -9,6 +9,7 @@ A block is computed the same way in any batch.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,8 @@ class Spectrum:
         ‖w[o]‖₂ in double precision.
     spread
         Log2 of the largest C(w[o]); see `guard`.
+    axes
+        Spatial axes of blocks and outputs, counted from the end.
     """
 
     values: NDArray[Any]
@@ -71,6 +74,7 @@ class Spectrum:
     exponents: NDArray[np.int64]
     norms: NDArray[np.float64]
     spread: float
+    axes: tuple[int, ...]
 
     @property
     def taps(self) -> tuple[int, ...]:
@@ -83,9 +87,9 @@ class Spectrum:
         return tuple(n - k + 1 for n, k in zip(self.lengths, self.taps, strict=True))
 
     @property
-    def axes(self) -> tuple[int, ...]:
-        """Spatial axes of blocks and outputs."""
-        return tuple(range(-len(self.lengths), 0))
+    def levels(self) -> float:
+        """Log2 of the points of a block."""
+        return math.log2(math.prod(self.lengths))
 
     def footprints(self, wanted: tuple[int, ...]) -> guard.Footprints:
         """Return the sums over the stored taps of `wanted` outputs per axis."""
@@ -115,6 +119,7 @@ def prepare(
     w = weights.astype(wide)
     parts = np.maximum(np.abs(w.real), np.abs(w.imag)).reshape(len(w), -1).max(axis=1)
     exponents = np.frexp(parts)[1].astype(np.int64)
+    exponents[np.abs(exponents) <= 20] = 0
     scaled = _ldexp(w, -exponents.reshape(-1, *[1] * (w.ndim - 1)))
     transform = fft.fftn if dtype.kind == "c" else fft.rfftn
     values = np.conj(transform(np.conj(scaled), lengths, axes=axes, norm="forward"))
@@ -130,6 +135,7 @@ def prepare(
         exponents,
         norms,
         max(guard.spread(v) for v in w),
+        tuple(range(2 - weights.ndim, 0)),
     )
 
 
@@ -155,8 +161,12 @@ def correlate(
     """
     blocks = np.asarray(blocks, spectrum.dtype)
     wanted = out.shape[-len(spectrum.lengths) :]
-    found = guard.survey(blocks, spectrum.taps, wanted)
-    work, found, exponents, broken = _condition(spectrum, blocks, wanted, found)
+    limits = guard.ORDINARY if tau is None else _limits(spectrum, tau)
+    found = guard.survey(blocks, spectrum.taps, wanted, limits)
+    if not found.odd:
+        _filter(spectrum, blocks, out, None)
+        return None
+    work, found, exponents, broken = _condition(spectrum, blocks, wanted, found, limits)
     _filter(spectrum, work, out, exponents)
     unsure = None if tau is None else _judge(spectrum, work, found, out, tau)
     for place in broken:
@@ -164,16 +174,22 @@ def correlate(
     return unsure
 
 
+def _limits(spectrum: Spectrum, tau: float) -> guard.Limits:
+    """What a block must keep for all its outputs to be vouched for without a closer look."""
+    share = 1.001 * guard.factor(spectrum.dtype, spectrum.levels, tau) ** 2 if spectrum.support is None else math.inf
+    return guard.Limits(share, (guard.RANGE - spectrum.spread) / guard.SUBNORMAL)
+
+
 def _places(batch: tuple[int, ...], flat: NDArray[np.bool_]) -> list[tuple[int, ...]]:
     return [tuple(int(i) for i in p) for p in np.argwhere(flat.reshape(batch))]
 
 
 def _condition(
-    spectrum: Spectrum, blocks: NDArray[Any], wanted: tuple[int, ...], found: guard.Survey
+    spectrum: Spectrum, blocks: NDArray[Any], wanted: tuple[int, ...], found: guard.Survey, limits: guard.Limits
 ) -> tuple[NDArray[Any], guard.Survey, NDArray[np.int64] | None, list[tuple[int, ...]]]:
     """Replace samples that are not finite by 0, and scale by powers of two the blocks that need it."""
-    low, high = guard.SAFE[blocks.real.dtype.name]
-    odd = ~((found.peak >= 2.0**low) & (found.peak <= 2.0**high)) & (found.peak != 0)
+    low, high = guard.SAFE[blocks.real.itemsize]
+    odd = ~((found.peak >= low) & (found.peak <= high)) & (found.peak != 0)
     if not odd.any():
         return blocks, found, None, []
     batch = blocks.shape[: -len(spectrum.lengths) - 1]
@@ -184,7 +200,7 @@ def _condition(
         exponents[place] = np.frexp(max(np.abs(block.real).max(), np.abs(block.imag).max()))[1]
         work[place] = _ldexp(block, -exponents[place])
     broken = _places(batch, ~np.isfinite(found.peak))
-    return work, guard.survey(work, spectrum.taps, wanted), exponents, broken
+    return work, guard.survey(work, spectrum.taps, wanted, limits), exponents, broken
 
 
 def _ldexp(x: NDArray[Any], exponent: Any) -> NDArray[Any]:
@@ -198,23 +214,34 @@ def _ldexp(x: NDArray[Any], exponent: Any) -> NDArray[Any]:
 
 def _filter(spectrum: Spectrum, x: NDArray[Any], out: NDArray[Any], exponents: NDArray[np.int64] | None) -> None:
     """Transform, multiply, transform back, crop and scale back."""
-    axes, wanted = spectrum.axes, out.shape[-len(spectrum.lengths) :]
-    if spectrum.dtype.kind == "c":
-        product = _multiply(fft.fftn(x, axes=axes), spectrum.values)
-        y = fft.ifftn(product, axes=axes, norm="forward", overwrite_x=True)
-    else:
-        product = _multiply(fft.rfftn(x, axes=axes), spectrum.values)
-        y = fft.irfftn(product, spectrum.lengths, axes=axes, norm="forward", overwrite_x=True)
+    product = _multiply(_forward(spectrum, x), spectrum.values)
+    y = _inverse(spectrum, product)
+    wanted = out.shape[-len(spectrum.lengths) :]
     y = y[(..., *(slice(n) for n in wanted))]
+    if exponents is None and not spectrum.exponents.any():
+        out[...] = y
+        return
     ones = (1,) * len(wanted)
     scale = spectrum.exponents.reshape(-1, *ones)
     if exponents is not None:
         scale = scale + exponents.reshape(*exponents.shape, 1, *ones)
-    if np.abs(scale).max() < 100:
-        np.multiply(y, np.ldexp(np.ones((), y.real.dtype), scale), out=out)
-    else:
-        with np.errstate(over="ignore", under="ignore"):
-            out[...] = _ldexp(y, scale)
+    with np.errstate(over="ignore", under="ignore"):
+        out[...] = _ldexp(y, scale)
+
+
+def _forward(spectrum: Spectrum, x: NDArray[Any]) -> NDArray[Any]:
+    if spectrum.dtype.kind == "c":
+        return fft.fftn(x, axes=spectrum.axes)
+    return fft.rfft(x) if len(spectrum.axes) == 1 else fft.rfftn(x, axes=spectrum.axes)
+
+
+def _inverse(spectrum: Spectrum, x: NDArray[Any]) -> NDArray[Any]:
+    """Transform back without 1/N, which is part of the taps."""
+    if spectrum.dtype.kind == "c":
+        return fft.ifftn(x, axes=spectrum.axes, norm="forward", overwrite_x=True)
+    if len(spectrum.axes) == 1:
+        return fft.irfft(x, spectrum.lengths[0], norm="forward", overwrite_x=True)
+    return fft.irfftn(x, spectrum.lengths, axes=spectrum.axes, norm="forward", overwrite_x=True)
 
 
 def _multiply(x: NDArray[Any], h: NDArray[Any]) -> NDArray[Any]:
@@ -234,18 +261,12 @@ def _judge(
 ) -> NDArray[np.bool_] | None:
     """Mark the outputs that the guard does not vouch for, and write the exact zeros of silent footprints."""
     batch, wanted = x.shape[: -len(spectrum.lengths) - 1], out.shape[-len(spectrum.lengths) :]
-    name = x.real.dtype.name
-    unit = 2.0**-24 if name == "float32" else 2.0**-53
-    factor = guard.MARGIN[name] * unit * np.log2(np.prod(spectrum.lengths)) / tau
-    loose = found.low < 1.001 * factor**2 * found.energy if spectrum.support is None else found.energy > 0
-    wild = guard.SUBNORMAL * found.spread + spectrum.spread > guard.RANGE
-    silent = found.peak == 0
-    suspect = (loose | wild) & ~silent
-    if not (suspect | silent).any():
-        return None
+    limits = _limits(spectrum, tau)
+    with np.errstate(invalid="ignore"):
+        suspect = (found.low < limits.share * found.energy) | (found.spread > limits.room)
+    wild = found.spread > limits.room
+    factor = guard.factor(spectrum.dtype, spectrum.levels, tau)
     unsure = np.zeros(out.shape, bool)
-    for place in _places(batch, silent):
-        out[place] = 0
     places = _places(batch, suspect)
     for some in (places[i : i + CHUNK] for i in range(0, len(places), CHUNK)):
         index = tuple(np.array(axis) for axis in zip(*some, strict=True))
@@ -272,7 +293,7 @@ def correlate_integers(
     found = guard.survey(blocks, spectrum.taps, out.shape[-dims:])
     y = np.empty(out.shape)
     _filter(spectrum, blocks, y, None)
-    levels = guard.PROVEN * np.log2(np.prod(spectrum.lengths)) + spectrum.weights.shape[1] + 3
+    levels = guard.PROVEN * spectrum.levels + spectrum.weights.shape[1] + 3
     reach = 1.001 * levels * 2.0**-53 * np.sqrt(found.energy)
     unsure = ~(reach[:, None] * spectrum.norms < 0.5).reshape(*out.shape[:-dims], *[1] * dims)
     np.copyto(out, np.where(unsure, 0, np.rint(y)), casting="unsafe")

@@ -176,9 +176,7 @@ def _judge(
     x: NDArray[Any], w: NDArray[Any], lead: int, out: NDArray[Any], tau: float, points: int, parallel: Parallel
 ) -> NDArray[np.bool_] | None:
     """Compare S[n] of every output with the guard's threshold, from running sums whose rounding is allowed for."""
-    name = out.real.dtype.name
-    unit = 2.0**-24 if name == "float32" else 2.0**-53
-    factor = guard.MARGIN[name] * unit * (math.log2(points) + 2) / tau
+    factor = guard.factor(out.dtype, math.log2(points) + 2, tau)
     energy = _running(_power(x))
     need = (1.001 * factor**2 + 2.0**-52 * len(x)) * energy[-1]
     failed, empty = np.zeros((2, len(out)), bool)

@@ -12,7 +12,8 @@ so the promise |ŷ − y|[n] ≤ τ · ‖h‖₂ · S[n], S[n] = ‖x on the fo
 (1) follows from the normwise bound of the transforms. Cauchy and Schwarz carry it to each sample: with relative errors
 δX, δH of the two spectra, |Σ δX·H + X·δH| / N ≤ (‖δX‖₂·‖H‖₂ + ‖X‖₂·‖δH‖₂) / N, and ‖X‖₂ = √N·‖x‖₂. The inverse adds
 γ · Σ|X·H| / N ≤ γ · ‖x‖₂·‖h‖₂. Butterflies of radix 2, 3, 4, 5 cost at most 7.5·u for each unit of log₂N (Higham 2002,
-theorem 24.2; Brisebarre et al. 2020 for the twiddles), hence c = 23 proven. `MARGIN` says which c is used.
+theorem 24.2; Brisebarre et al. 2020 for the twiddles), hence c = 23, `PROVEN`, which double precision uses. Single
+precision uses `MARGIN`; what it refuses is tried again in double precision.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from scipy import fft
 from .compiled import compiled, const, mutable
 
 PROVEN = 23.0  # c of equation (1) by proof, for any data
-MARGIN = {"float32": 4.0, "float64": PROVEN}  # c used; single precision: eight times the worst that a search found
+MARGIN = 4.0  # c used in single precision: over four times the worst that a search over tones, chirps, … found
 RANGE = 20.0  # log2 of C(x)·C(h) up to which an FFT is trusted, C(v) = max|v| / geometric mean of |v| ≠ 0
-SAFE = {"float32": (-30, 30), "float64": (-300, 300)}  # exponents of the largest sample that need no scaling
+SAFE = {4: (2.0**-30, 2.0**30), 8: (2.0**-300, 2.0**300)}  # by bytes: largest samples that need no scaling
+_BITS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 SUBNORMAL = 1.25  # a logarithm read from the bits errs by less than this factor, subnormal samples included
 
 
@@ -44,7 +46,7 @@ SUBNORMAL = 1.25  # a logarithm read from the bits errs by less than this factor
 def _read_bits(bits: Any) -> Any:
     whole = bits.dtype.type
     log, count, top = whole(0), whole(0), whole(0)
-    mask = whole(-1 ^ (1 << (8 * bits.itemsize - 1)))
+    mask = whole((1 << (8 * bits.itemsize - 1)) - 1)
     for t in range(bits.size):
         a = whole(bits[t] & mask)
         log = whole(log + whole(a >> whole(16)))
@@ -74,14 +76,18 @@ def _sum(x: Any) -> Any:
 def _scan_types(t: types.Type) -> tuple[types.Type, ...]:
     bits = types.int32 if t == types.float32 else types.int64
     index = const(types.int64)
-    return (const(t), const(bits), *(index,) * 5, types.int64, types.int64, mutable(types.float64, 2))
+    numbers = types.int64, types.int64, const(types.float64)
+    return (const(t), const(bits), *(index,) * 5, *numbers, mutable(types.float64, 2))
 
 
 @compiled(_scan_types, ("float32", "float64"), reassociate=True)
 def _scan(
-    x: Any, bits: Any, starts: Any, rows: Any, first: Any, windows: Any, inside: Any, length: Any, m: Any, found: Any
-) -> None:
+    x: Any, bits: Any, starts: Any, rows: Any, first: Any, windows: Any, inside: Any, length: Any, m: Any, limits: Any,
+    found: Any
+) -> int:  # fmt: skip
     """Measure each block in one pass: found[b] = energy, lower bound of S², largest magnitude, spread.
+
+    Returns how many blocks are not ordinary by `limits`: least and largest peak, lower bound over energy, spread.
 
     Block b is the rows x[starts[b] + rows[r] : … + length]. Rows first[g] … first[g+1] − 1 form one group; its
     sub-blocks are m columns wide. Window w is the sub-blocks windows[w] + inside. Magnitudes are read as integers: the
@@ -94,6 +100,7 @@ def _scan(
     column = np.empty(min(width, length), x.dtype)
     energy = np.empty((first.size - 1) * columns)
     top = np.empty(1, bits.dtype)
+    odd = 0
     for b in range(starts.size):
         top[0], logs, many, total, low = 0, 0.0, 0, 0.0, np.inf
         for g in range(first.size - 1):
@@ -117,6 +124,17 @@ def _scan(
         found[b, 0], found[b, 1] = total, low
         found[b, 2] = peak if peak < np.inf else np.inf
         found[b, 3] = math.log2(peak) - (logs * unit / many - bias) if many > 0 and peak < np.inf else 0.0
+        plain = peak == 0 or (peak >= limits[0] and peak <= limits[1])
+        odd += not (plain and low >= limits[2] * total and found[b, 3] <= limits[3])
+    return odd
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What makes a block ordinary: `low` ≥ share · `energy`, `spread` ≤ room, and a largest sample in `SAFE`."""
+
+    share: float = 0.0
+    room: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,24 +142,40 @@ class Survey:
     """What one pass over a batch of blocks found, flat over the batch.
 
     `energy` ‖x‖₂² of each block, `low` ≤ S[n]² for every output, `peak` the largest magnitude (Inf if any sample is not
-    finite), `spread` ≥ log2 C(x) up to the factor `SUBNORMAL`.
+    finite), `spread` ≥ log2 C(x) up to the factor `SUBNORMAL`. `odd` blocks are not ordinary.
     """
 
     energy: NDArray[np.float64]
     low: NDArray[np.float64]
     peak: NDArray[np.float64]
     spread: NDArray[np.float64]
+    odd: int
 
 
-def survey(blocks: NDArray[Any], taps: tuple[int, ...], wanted: tuple[int, ...]) -> Survey:
+ORDINARY = Limits()
+
+
+def survey(
+    blocks: NDArray[Any], taps: tuple[int, ...], wanted: tuple[int, ...], limits: Limits = ORDINARY
+) -> Survey:
     """Measure blocks (..., I, *N) of floats or complex numbers for taps of the given lengths and `wanted` outputs."""
     parts = 2 if blocks.dtype.kind == "c" else 1
     line, strides = _line(blocks)
-    line = line.view(blocks.real.dtype)
+    if parts == 2:
+        line = line.view(line.real.dtype)
     starts, *layout = _layout(blocks.shape, strides, taps, wanted, parts)
-    found = np.empty((starts.size, 4))
-    _scan(line, line.view(f"i{line.itemsize}"), starts, *layout, found)
-    return Survey(*found.T)
+    found = np.empty((len(starts), 4))
+    least, most = SAFE[line.itemsize]
+    border = np.array((least, most, limits.share, limits.room))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        odd = _scan(line, line.view(_BITS[line.itemsize]), starts, *layout, border, found)
+    return Survey(found[:, 0], found[:, 1], found[:, 2], found[:, 3], odd)
+
+
+def factor(dtype: np.dtype[Any], levels: float, tau: float) -> float:
+    """c · u · log₂N / τ of equation (2), for blocks of a real or complex dtype with log₂N = `levels`."""
+    single = dtype.char in "fF"
+    return (MARGIN * 2.0**-24 if single else PROVEN * 2.0**-53) * levels / tau
 
 
 def _line(blocks: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, ...]]:
@@ -292,7 +326,7 @@ class Footprints:
         need = 1.001 * factor**2 * power.sum(axis=whole).reshape(shape)
         failed = energy - slack < need
         silent = np.zeros(failed.shape, bool)
-        if failed.any():
+        if failed.any() or wild.any():
             silent = np.rint(self.sums(sum(p != 0 for p in parts).astype(np.float64))[0]) == 0
         if wild.any():
             failed[wild] |= self._wild([p[wild] for p in parts], (energy + slack)[wild], spread)
