@@ -20,6 +20,7 @@ step                  does                                                      
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -429,7 +430,7 @@ class Plan:
     def _run(self, x: np.ndarray, y: np.ndarray, workers: int, grid: tiles.Grid | None = None) -> None:
         """Steps 3 to 6 for every bank: y is the caller's array or one like it; `grid` is a stream's window."""
         work = self.decision.work
-        if work == "exact" and self.decision.method in ("direct", "separable"):
+        if work == "exact" and self.decision.method not in ("shifted", "reference"):
             work = deliver.exact_work(self, x)
         banks = self._prepared(work)                                                                    # 3 prepare
         ratios = self._ratios if grid is None or self._ratios is None else self._renormalised(grid)
@@ -444,6 +445,9 @@ class Plan:
             tasks += [(runner, ratio, window, box, signal, target) for box in boxes]
         if self._seconds() < 2e-4:
             workers = 1
+        if len(tasks) == 1 and workers > 1:
+            (runner, ratio, _, box, signal, target), = tasks
+            tasks = [(runner, ratio, replace(window, workers=workers), box, signal, target)]
         threads.run(_task, tasks, workers)                                                              # 4, 5, 6
 
     def _window(self, x: np.ndarray, shape: tuple[int, ...], grid: tiles.Grid, workers: int) -> np.ndarray:
@@ -504,6 +508,8 @@ def _task(task: Any) -> None:
     runner, ratios, grid, box, x, y = task
     where = grid.outputs(box)
     target = y[(slice(None), *where)]
+    if target.dtype == np.uint64 and runner.dtype == np.int64:
+        target = target.view(np.int64)                                    # sums modulo 2⁶⁴ have the same bits
     if target.dtype == runner.dtype and ratios is None:
         runner.fill(grid, box, x, target)
         return

@@ -31,6 +31,7 @@ class Machine:
     block32, block64 : one sample of a block, whatever N (product, guard, crop)
     call : one call of the Fourier kernel
     far : factor on transforms along an axis of more than 2¹⁵ samples, and again beyond 2²¹, which leave the caches
+    line32, line64 : one sample of a long line's three transforms in four steps, per log2 of the length
     """
 
     mac32: float = 4.2e-11
@@ -47,6 +48,8 @@ class Machine:
     block64: float = 2.0e-9
     call: float = 1.0e-4
     far: float = 2.0
+    line32: float = 1.6e-9
+    line64: float = 2.9e-9
     provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 3), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
 
     def mac(self, real: str) -> float:
@@ -144,3 +147,13 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     seconds += m.call * max(1.0, blocks * size / (1 << 17))
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)))
+
+
+def long_fourier(problem: Problem, real: str, is_complex: bool, m: Machine) -> Work:
+    """One four-step transform of each line, its length the linear one."""
+    axis = problem.filtered[0]
+    length = max(problem.outputs[axis], problem.signal[axis]) + min(problem.taps[axis], problem.outputs[axis]) // 2
+    lines = problem.groups * problem.channels_out * prod(problem.outputs) / problem.outputs[axis]
+    planes = 2 if is_complex else 1
+    seconds = lines * length * planes * log2(length) * (m.line64 if m.wide(real) else m.line32)
+    return Work(lines * length * planes * 7.5 * log2(length), seconds, int(length * 12 * (2 if m.wide(real) else 1)))

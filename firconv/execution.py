@@ -13,7 +13,7 @@ import numpy as np
 
 from firconv import boundary as bd
 from firconv import run_direct, run_fourier, tiles
-from firconv.planner import Decision
+from firconv.planner import Decision, is_long
 from firconv.problem import IDLE, Lattice, Problem
 
 COMPLEX = {"float32": np.dtype(np.complex64), "float64": np.dtype(np.complex128), "longdouble": np.dtype(np.clongdouble)}
@@ -41,6 +41,10 @@ def runner(problem: Problem, decision: Decision, weights: np.ndarray, work: str,
         return Shifted(problem, weights, work)
     if decision.method == "separable":
         return Separable(problem, factors, work)
+    if work == "int64":
+        return Direct(problem.lattices, False, weights, work)
+    if decision.method == "fft" and is_long(problem, decision.lengths):
+        return LongFourier(problem, decision, weights, work)
     if decision.method in ("fft", "overlap_save"):
         return Fourier(problem, decision, weights, work)
     return Direct(problem.lattices, problem.signal_dtype.kind == "c", weights, work)
@@ -189,6 +193,24 @@ class Fourier:
 
     def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
         run_fourier.correlate(self.taps, grid, box, x, out)
+
+
+class LongFourier:
+    """One transform of a whole line with many taps, in four steps that use every core."""
+
+    def __init__(self, problem: Problem, decision: Decision, weights: np.ndarray, work: str):
+        is_complex = "c" in (problem.signal_dtype.kind, weights.dtype.kind)
+        self.dtype = COMPLEX[work] if is_complex else np.dtype(work)
+        self.axis, self.tau = problem.filtered[0], decision.tau
+        self.taps = weights.astype(self.dtype)
+
+    def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
+        lines = tuple(n if axis == self.axis else 1 for axis, n in enumerate(grid.periods))
+        return list(tiles.split(grid.everything(), lines))
+
+    def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
+        for o in range(out.shape[0]):
+            run_fourier.long(grid, box, x, self.taps[o].ravel(), out[o].reshape(-1), self.tau)
 
 
 # ── NumPy and plain Python ────────────────────────────────────────────────────────────────────────────────────────────

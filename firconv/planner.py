@@ -116,7 +116,8 @@ def decide(problem: Problem, facts: Facts, method: str, rtol: float | None, op: 
 def _decide(problem: Problem, facts: Facts, method: str, rtol: float | None, op: str, m: cost.Machine) -> Decision:
     work = working(problem, facts)
     if method == "reference":
-        return Decision("reference", real_name(problem.dtype), (), None, "none", (Candidate("reference", None, None, None, "γ_K"),))
+        kind = "exact" if problem.dtype.kind in "iu" else real_name(problem.dtype)
+        return Decision("reference", kind, (), None, "none", (Candidate("reference", None, None, None, "γ_K"),))
     if not facts.finite or work == "longdouble":
         return _shifted(problem, facts, method, work, rtol, op)
     considered = _Considered(problem, facts, work, m)
@@ -187,6 +188,18 @@ def _to_rtol(problem: Problem, work: str, rtol: float, op: str, considered: _Con
                      f"the smallest possible is {least:.2g}")
 
 
+#: From this FFT length on, one transform of a line is done in four steps.
+LONG = 1 << 17
+
+
+def is_long(problem: Problem, lengths: tuple[int, ...]) -> bool:
+    """True for plain floating lines whose single transform is worth four steps."""
+    if len(problem.filtered) != 1 or problem.dtype.kind in "iu":
+        return False
+    a = problem.lattices[problem.filtered[0]]
+    return a.plain and a.dilation == 1 and lengths[problem.filtered[0]] >= LONG
+
+
 class _Considered:
     """Every method for a problem, with its predicted cost and what speaks against it."""
 
@@ -234,7 +247,10 @@ class _Considered:
 
     def _fourier(self, method: str) -> Candidate:
         lengths = self.lengths[method]
-        w = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine)
+        if method == "fft" and is_long(self.problem, lengths):
+            w = cost.long_fourier(self.problem, self.real, self.complex, self.machine)
+        else:
+            w = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine)
         why = self._why_not(method, lengths)
         return Candidate(method, w.seconds, w.multiplications, w.bytes, self._promise(), why)
 
@@ -246,7 +262,7 @@ class _Considered:
     def _why_not(self, method: str, lengths: tuple[int, ...]) -> str:
         if self.problem.dtype.kind in "iu" and self.work != "float32":
             return "rounding not proven for integers of this size"
-        if method == "fft" and prod(lengths) > 1 << 26:
+        if method == "fft" and prod(lengths) > 1 << 25:
             return "one transform of this size needs too much memory"
         return ""
 

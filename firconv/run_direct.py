@@ -6,6 +6,7 @@ out[to + j] = Σ_c w[c]·x[at + offset[c] + j] over flat memory.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +41,38 @@ class DirectTaps:
         self.weights, self.lattices = np.ascontiguousarray(weights), lattices
         self.plain = all(a.plain for a in lattices)
         self.run_axis = max((i for i, a in enumerate(lattices) if not a.idle), default=len(lattices) - 1)
+        self.row_axis = self._image_axis()
         self._tables: dict[Any, Any] = {}
+
+    def _image_axis(self) -> int | None:
+        """The filtered axis that makes images with the run axis: both plain, and neighbouring taps one sample apart."""
+        axes = [i for i, a in enumerate(self.lattices) if a.taps > 1 and i != self.run_axis]
+        run = self.lattices[self.run_axis]
+        if not self.plain or not axes or run.dilation > 1 or self.lattices[axes[-1]].dilation > 1:
+            return None
+        return axes[-1]
+
+    def images(self, steps: tuple[int, ...], outer: list[int]) -> list[tuple[int, int, np.ndarray]]:
+        """(input channel, memory offset, weights (O, K_row, K_run)) for each tap of the outer axes, in order."""
+        key = (steps, tuple(outer))
+        if key not in self._tables:
+            self._tables[key] = self._images(steps, outer)
+        found: list[tuple[int, int, np.ndarray]] = self._tables[key]
+        return found
+
+    def _images(self, steps: tuple[int, ...], outer: list[int]) -> list[tuple[int, int, np.ndarray]]:
+        found = []
+        reach = [self.lattices[a].taps for a in outer]
+        spread = [self.lattices[a].dilation * s for a, s in zip(outer, steps, strict=True)]
+        for i in range(self.weights.shape[1]):
+            for k in product(*map(range, reach)):
+                index: list[Any] = [slice(None), i] + [slice(None) if a in (self.row_axis, self.run_axis) else 0
+                                                       for a in range(len(self.lattices))]
+                for a, tap in zip(outer, k, strict=True):
+                    index[2 + a] = tap
+                offset = sum(tap * s for tap, s in zip(k, spread, strict=True))
+                found.append((i, offset, np.ascontiguousarray(self.weights[tuple(index)])))
+        return found
 
     def table(self, strides: tuple[int, ...]) -> Table:
         """Offsets for a block (I, *in_parts, *periods) with these strides in elements."""
@@ -129,6 +161,29 @@ def _join(parts: np.ndarray, out: np.ndarray) -> None:
 def _run(taps: DirectTaps, x: np.ndarray, out: np.ndarray) -> None:
     from firconv.kernels import direct                                    # compiled: loaded when first needed
 
-    r = taps.rows(x, out)
     memory, target = tiles.flat(x), tiles.flat(out)
+    if taps.row_axis is not None and out.shape[len(taps.lattices) + 1 + taps.row_axis] > 1:
+        _images(direct.grid, taps, x, out, memory, target)
+        return
+    r = taps.rows(x, out)
     direct.rows(memory, target, r.x_row, r.out_row, r.run, r.table.weights, r.table.offsets, r.first, r.last)
+
+
+def _images(grid: Any, taps: DirectTaps, x: np.ndarray, out: np.ndarray, memory: np.ndarray, target: np.ndarray) -> None:
+    """Rows along the last two filtered axes as images; the axes between and before them in loops, taps in their order."""
+    d, row, run = len(taps.lattices), taps.row_axis or 0, taps.run_axis
+    xs, os = tiles.steps(x), tiles.steps(out)
+    pitch, out_pitch = xs[d + 1 + row], os[d + 1 + row]
+    n = int(np.prod(out.shape[d + 1 + run:]))
+    step = xs[d + 1 + run]
+    outer = [a for a in range(run) if a != row]
+    kept = [range(out.shape[d + 1 + a]) for a in outer]
+    for o in range(out.shape[0]):
+        for at in product(*kept):
+            to = o * os[0] + sum(i * os[d + 1 + a] for i, a in zip(at, outer, strict=True))
+            start = sum(i * xs[d + 1 + a] for i, a in zip(at, outer, strict=True))
+            more = False
+            for i, offset, weights in taps.images(tuple(xs[d + 1 + a] for a in outer), outer):
+                grid(memory, target, start + i * xs[0] + offset, to, out.shape[d + 1 + row], out_pitch, n, weights[o], pitch,
+                     step, more)
+                more = True

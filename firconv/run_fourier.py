@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from firconv import boundary as bd
-from firconv import tiles
+from firconv import threads, tiles
 from firconv.problem import Lattice
 
 
@@ -290,7 +290,7 @@ def _integers_again(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsu
         stored = np.ones(found.weights.shape[1:], bool) if found.support is None else found.support[o]
         offsets = np.ravel_multi_index(np.nonzero(stored), block.shape).astype(np.int64)
         y = np.empty(out.shape[lead + 1:], np.int64)
-        index = np.indices(y.shape[:-1]).reshape(y.ndim - 1, -1)
+        index = np.indices(y.shape[:-1]).reshape(y.ndim - 1, y.size // y.shape[-1])
         rows = (np.ravel_multi_index((*index, np.zeros(index.shape[1], np.int64)), block.shape[1:]).astype(np.int64)
                 if index.size else np.zeros(1, np.int64))
         to = np.arange(rows.size, dtype=np.int64) * y.shape[-1]
@@ -298,6 +298,44 @@ def _integers_again(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsu
         direct.rows(block.ravel(), y.ravel(), rows, to, y.shape[-1], found.weights[o][stored].astype(np.int64), offsets,
                     first, last)
         out[(*at, o)] = y
+
+
+def long(grid: tiles.Grid, box: tiles.Box, x: np.ndarray, w: np.ndarray, out: np.ndarray, tau: float | None) -> None:
+    """One line by one transform; what the guard does not vouch for again in double precision, then output by output."""
+    from firconv.kernels import fourstep
+
+    axis = grid.problem.filtered[0]
+    start = grid.span(box)[axis][0]
+    if all(rule.absent for rule in grid.problem.boundary[axis]):
+        line = x[(0, *(slice(None) if a == axis else lo for a, (lo, _) in enumerate(box)))].astype(out.dtype, copy=False)
+    else:
+        line, start = grid.read(x, box, out.dtype).reshape(-1), 0
+
+    def parallel(function: Any, items: Any) -> None:
+        threads.run(function, items, grid.workers)
+
+    y = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+    unsure = fourstep.correlate(line, w, start, y, tau=tau, parallel=parallel)
+    if unsure is not None and out.dtype in (np.float32, np.complex64) and int(unsure.sum()) * w.size > 1 << 26:
+        double = np.dtype(np.float64 if out.dtype == np.float32 else np.complex128)
+        again = np.empty(out.shape, double)
+        still = fourstep.correlate(line.astype(double), w.astype(double), start, again, tau=tau, parallel=parallel)
+        with np.errstate(over="ignore", under="ignore"):
+            np.copyto(y, again, where=unsure, casting="same_kind")
+        unsure = None if still is None else unsure & still
+    if unsure is not None:
+        _long_directly(line, w, start, y, np.flatnonzero(unsure))
+    if y is not out:
+        out[...] = y
+
+
+def _long_directly(x: np.ndarray, w: np.ndarray, start: int, out: np.ndarray, where: np.ndarray) -> None:
+    """Single outputs of a line by the direct sum in double precision, over the samples that exist."""
+    wide = np.result_type(out.dtype, np.float64)
+    for n in where:
+        lo, hi = max(0, start + n), min(x.size, start + n + w.size)
+        with np.errstate(over="ignore", under="ignore"):
+            out[n] = np.dot(x[lo:hi].astype(wide), w[lo - start - n:hi - start - n].astype(wide)) if lo < hi else 0
 
 
 def overlay(found: Dense, lattices: tuple[Lattice, ...], block: np.ndarray, out: np.ndarray) -> None:

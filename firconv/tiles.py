@@ -24,10 +24,14 @@ SMALL = 1 << 14
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A problem with the lattices of its axes: boxes of periods, the samples they read, the outputs they are."""
+    """A problem with the lattices of its axes: boxes of periods, the samples they read, the outputs they are.
+
+    `workers` is the number of threads that a task may use by itself, where it is the only one.
+    """
 
     problem: Problem
     lattices: tuple[Lattice, ...]
+    workers: int = 1
 
     @property
     def periods(self) -> tuple[int, ...]:
