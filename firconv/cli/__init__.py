@@ -1,7 +1,7 @@
 """The command ``firconv``: its words, and what it says when something is wrong.
 
-Every mistake of the user or of a file is one line on standard error and exit code 2, with nothing written. Ctrl-C is 130 and
-SIGTERM 143, with nothing half written. This module imports nothing slow: the work is in its neighbours.
+Every mistake of the user or of a file is one line on standard error and exit code 2, with nothing written. Ctrl-C is
+130 and SIGTERM 143, with nothing half written. This module imports nothing slow: the work is in its neighbours.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class _Parser(argparse.ArgumentParser):
     """argparse, but a mistake is one line, and options are not guessed from their beginnings."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+        settings: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+        super().__init__(*args, **settings | kwargs)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -66,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_kernels(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("filter (one of; convolution, centred)").add_mutually_exclusive_group(required=True)
+    group = command.add_argument_group("filter, one of").add_mutually_exclusive_group(required=True)
     for name, values, text in NAMED:
         if not values:
             group.add_argument(f"--{name}", action="store_true", help=text)
@@ -77,8 +78,8 @@ def _add_kernels(command: argparse.ArgumentParser) -> None:
             group.add_argument(f"--{name}", type=number, help=text, **many)
     group.add_argument("--taps", metavar="TAPS", help="1,2,1 or 1,0,-1;2,0,-2;1,0,-1 or a .npy, .npz, .csv file")
     details = command.add_argument_group("details of the filter")
-    details.add_argument("--transition", type=number, metavar="HZ", help="of low, high and band pass; default a quarter of HZ")
-    details.add_argument("--attenuation", type=number, default=60.0, metavar="DB", help="of what is stopped; default %(default)g")
+    details.add_argument("--transition", type=number, metavar="HZ", help="of the pass bands; default a quarter of HZ")
+    details.add_argument("--attenuation", type=number, default=60.0, metavar="DB", help="outside; default %(default)g")
     details.add_argument("--taps-count", type=int, metavar="N", help="instead of --transition; odd")
     details.add_argument("--taps-key", metavar="NAME", help="which array of a .npz file of taps")
     details.add_argument("--correlate", action="store_true", help="do not flip the taps")
@@ -86,12 +87,12 @@ def _add_kernels(command: argparse.ArgumentParser) -> None:
 
 def _add_calls(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("how it is applied")
-    group.add_argument("--boundary", metavar="NAME", help="zero, edge, symmetric, reflect, wrap, omit, constant=C …; "
-                       "low/high for two ends, commas between axes; default: reflect for images, else zero")
+    names = "zero, edge, symmetric, reflect, wrap, omit, constant=C …; low/high per end, commas between axes"
+    group.add_argument("--boundary", metavar="NAME", help=f"{names}; default: reflect for images, else zero")
     group.add_argument("--mode", default="same", help="same (default), full, valid, or START:STOP")
-    group.add_argument("--origin", help="index of the centre tap, commas between axes, or scipy, ndimage, opencv, causal …")
-    group.add_argument("--axes", help="such as 0 or 0,1; default: time, rows and columns, all axes, down a table")
-    group.add_argument("--method", default="auto", help="auto (default), direct, separable, fft, overlap_save, reference")
+    group.add_argument("--origin", help="index of the centre tap, commas between axes, or ndimage, causal …")
+    group.add_argument("--axes", help="such as 0 or 0,1; default: time, both of an image, down a table, all")
+    group.add_argument("--method", default="auto", help="auto (default), direct, separable, fft or overlap_save")
     group.add_argument("--workers", type=int, metavar="N", help="threads; default all cores")
     group.add_argument("--rate", type=number, metavar="HZ", help="samples per second of arrays; default 1")
     group.add_argument("--key", metavar="NAME", help="which array of a .npz archive")
@@ -104,7 +105,8 @@ def _add_results(command: argparse.ArgumentParser) -> None:
     scale.add_argument("--normalize", action="store_true", help="stretch the result from black to white")
     scale.add_argument("--range", nargs=2, type=number, metavar=("LO", "HI"), help="values that become black and white")
     group.add_argument("--absolute", action="store_true", help="the magnitude of the result")
-    group.add_argument("--offset", type=number, nargs="?", const="middle", metavar="V", help="add V, or middle grey")
+    group.add_argument("--offset", type=number, nargs="?", const="middle", metavar="V",
+                       help="added to the result; without V, middle grey")
     group.add_argument("--quality", type=int, default=95, help="of JPEG, 1 … 100; default %(default)s, no subsampling")
     group.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
@@ -131,6 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("FIRCONV_TRACEBACK"):
             raise
         return _fail(name, _one_line(error), 2)
+    except Exception as error:  # ours, not the user's: still one line, and how to see more
+        if os.environ.get("FIRCONV_TRACEBACK"):
+            raise
+        return _fail(name, f"bug: {type(error).__name__}: {_one_line(error)}; FIRCONV_TRACEBACK=1 shows where", 1)
 
 
 def _command(name: str) -> Callable[[argparse.Namespace], None]:

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ import firconv
 from firconv.cli.kernels import chosen, kernel, title
 from firconv.files import KINDS, Signal, check_target, kind_of, read, saturated, write
 
+_BEYOND = {"image": "reflect", "sound": "zero", "array": "zero"}
 _LONG = 1 << 22  # samples; sound longer than this gets a progress bar
 _INTEGERS = {".png": ("uint8", "uint16"), ".jpg": ("uint8",), ".jpeg": ("uint8",)}
 _SUBTYPES = {"int8": "PCM_S8", "uint8": "PCM_U8", "int16": "PCM_16", "int24": "PCM_24", "int32": "PCM_32"}
@@ -72,7 +73,7 @@ def _check_dtype(options: argparse.Namespace, target: str) -> None:
     try:
         name = np.dtype(options.dtype).name
     except TypeError:
-        raise ValueError(f"--dtype {options.dtype}: no such number type; use uint8, uint16, float32, float64 …") from None
+        raise ValueError(f"--dtype {options.dtype}: no such number type; use uint8, uint16, float32 …") from None
     if np.dtype(name).kind not in "iufc":
         raise ValueError(f"--dtype {options.dtype}: use an integer, float or complex type")
     if name not in _INTEGERS.get(suffix, (name,)):
@@ -117,29 +118,34 @@ def _plan(options: argparse.Namespace, signal: Signal) -> tuple[Any, str]:
     fir = kernel(options, len(axes), rate)
     if fir.taps.ndim != len(axes):
         axes = _axes_of_taps(options, signal, axes, fir.taps.ndim)
-    taps = _typed_taps(options, fir.taps, signal)
-    boundary = _boundary(options.boundary or ("reflect" if signal.kind == "image" else "zero"))
-    plan = _made(options, signal.array, taps, fir, axes, boundary)
+    plan = _made(options, signal.array, _Filter(fir, _typed_taps(options, fir.taps, signal), axes, signal.kind))
     where = "" if len(axes) == signal.array.ndim or signal.kind != "array" else f" along axis {_commas(axes)}"
     if signal.kind == "image" and len(axes) == 1:
         where = f" along the {('columns', 'rows')[axes[0]]}" if axes[0] in (0, 1) else f" along axis {axes[0]}"
-    return plan, f"{title(options)} ({_times(fir.taps.shape)} taps){where}, boundary {options.boundary or boundary}"
+    return plan, f"{title(options)} ({_times(fir.taps.shape)} taps){where}, {_beyond(options, signal.kind)}"
 
 
-def _made(
-    options: argparse.Namespace, x: Any, taps: np.ndarray, fir: Any, axes: tuple[int, ...], boundary: Any, method: str = ""
-) -> Any:
-    """A plan with the keywords that the options give."""
+class _Filter(NamedTuple):
+    """The filter as it will be applied: its taps in their final type, along axes of a kind of signal."""
+
+    fir: Any
+    taps: np.ndarray
+    axes: tuple[int, ...]
+    kind: str
+
+
+def _made(options: argparse.Namespace, x: Any, filter_: _Filter, method: str = "") -> Any:
+    """A plan with the keywords that the options give; x is an array or (shape, dtype)."""
     op = "correlate" if options.correlate else "convolve"
     return firconv.plan(
         x,
-        taps,
-        _window(options.mode, len(axes)),
+        filter_.taps,
+        _window(options.mode, len(filter_.axes)),
         method or options.method,
         op=op,
-        boundary=boundary,
-        axes=axes,
-        origin=_origin(options, fir, op),
+        boundary=_boundary(options.boundary or _BEYOND[filter_.kind]),
+        axes=filter_.axes,
+        origin=_origin(options, filter_.fir, op),
     )
 
 
@@ -160,7 +166,8 @@ def _axes_of_taps(options: argparse.Namespace, signal: Signal, axes: tuple[int, 
     if options.axes is not None or ndim > len(available):
         wanted = "axis" if ndim == 1 else f"{ndim} axes"
         shape = signal.array.shape
-        raise ValueError(f"--{chosen(options)}: {ndim}-dimensional taps need {wanted}, not {len(axes)} of shape {shape}; choose with --axes")
+        found = f"{len(axes)} of shape {shape}"
+        raise ValueError(f"--{chosen(options)}: {ndim}-dimensional taps need {wanted}, not {found}; choose with --axes")
     return available[-ndim:]
 
 
@@ -218,7 +225,8 @@ def _scaled(options: argparse.Namespace, signal: Signal, result: np.ndarray, whi
         return result
     low, high = options.range or (float(np.nanmin(result)), float(np.nanmax(result)))
     if low == high:
-        raise ValueError(f"--{'range' if options.range else 'normalize'}: black and white are both {low:g}; give --range LO HI")
+        flag = "--range" if options.range else "--normalize"
+        raise ValueError(f"{flag}: black and white are both {low:g}; give --range LO HI")
     return (result - low) * ((white or 1) / (high - low))
 
 
@@ -228,7 +236,8 @@ def _gain(options: argparse.Namespace, signal: Signal, result: np.ndarray, white
         return 1.0
     if signal.white is None and result.dtype.kind == "f":
         suffix = Path(options.output).suffix
-        raise ValueError(f"{result.dtype} samples have no scale for {suffix}: give --range LO HI (black, white) or --normalize")
+        wanted = "--range LO HI (black and white) or --normalize"
+        raise ValueError(f"{result.dtype} samples have no scale for {suffix}: give {wanted}")
     return 1.0 if signal.kind != "image" or not (white and signal.white) else white / signal.white
 
 
@@ -248,13 +257,12 @@ def _sound_plan(options: argparse.Namespace, info: Any) -> tuple[Any, str]:
     fir = kernel(options, 1, info.rate)
     if fir.taps.ndim != 1:
         raise ValueError(f"--{chosen(options)}: sound needs one-dimensional taps, not {_times(fir.taps.shape)}")
-    taps = _typed_taps(options, fir.taps, signal)
-    boundary = _boundary(options.boundary or "zero")
+    filter_ = _Filter(fir, _typed_taps(options, fir.taps, signal), (0,), "sound")
     x = ((info.frames, info.channels), np.dtype(info.dtype))
-    plan = _made(options, x, taps, fir, (0,), boundary)
+    plan = _made(options, x, filter_)
     if options.method == "auto" and plan.method not in ("direct", "overlap_save"):  # these run in blocks
-        plan = _made(options, x, taps, fir, (0,), boundary, "overlap_save")
-    return plan, f"{title(options)} ({len(fir.taps)} taps), boundary {options.boundary or 'zero'}"
+        plan = _made(options, x, filter_, "overlap_save")
+    return plan, f"{title(options)} ({len(fir.taps)} taps), {_beyond(options, 'sound')}"
 
 
 def _filter_sound(options: argparse.Namespace) -> tuple[str, list[str]]:
@@ -295,6 +303,10 @@ def _progress(options: argparse.Namespace, info: Any) -> Any:
 
 
 # ── words of the options ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _beyond(options: argparse.Namespace, kind: str) -> str:
+    return f"boundary {options.boundary or _BEYOND[kind]}"
 
 
 def _boundary(text: str) -> Any:

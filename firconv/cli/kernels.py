@@ -86,12 +86,12 @@ def kernel(options: argparse.Namespace, ndim: int, rate: float) -> FIR:
         "gaussian": lambda: filters.gaussian(value, ndim),
         "box": lambda: filters.box(_whole("box", value), ndim),
         "binomial": lambda: filters.binomial(_whole("binomial", value), ndim),
-        "unsharp": lambda: filters.unsharp(*value, ndim),
+        "unsharp": lambda: filters.unsharp(value[0], value[1], ndim),
         "sharpen": lambda: filters.sharpen(value),
         "laplacian": lambda: filters.laplacian(ndim),
         "log": lambda: filters.laplacian_of_gaussian(value, ndim),
         "disk": lambda: filters.disk(value),
-        "motion": lambda: filters.motion_blur(*value),
+        "motion": lambda: filters.motion_blur(value[0], value[1]),
     }
     try:
         return makers[name]()
@@ -122,7 +122,8 @@ def _windowed_sinc(options: argparse.Namespace, name: str, edges: Any, ndim: int
         raise ValueError(f"--{name}: filters along one axis; choose it with --axes, such as --axes 0")
     if not (0 < edges[0] <= edges[-1] < rate / 2) or (len(edges) == 2 and edges[0] == edges[1]):
         wanted = "HZ" if len(edges) == 1 else "LO < HI"
-        raise ValueError(f"--{name}: {_joined(edges)} Hz at {rate:g} samples per second; give 0 < {wanted} < {rate / 2:g}")
+        found = f"{_joined(edges)} Hz at {rate:g} samples per second"
+        raise ValueError(f"--{name}: {found}; give 0 < {wanted} < {rate / 2:g}")
     room = min(edges[0], rate / 2 - edges[-1], *np.diff(edges))
     width = options.transition or min(0.25 * edges[0], 2 * room)
     if not 0 < width <= rate / 2:
@@ -163,7 +164,8 @@ def parse_taps(text: str, key: str | None = None) -> np.ndarray:
     else:
         rows = [[_entry(text, word) for word in row.split(",")] for row in text.strip("; ").split(";")]
         if len({len(row) for row in rows}) > 1:
-            raise ValueError(f"--taps {text}: rows of unequal length {[len(row) for row in rows]}; give the same number in each")
+            lengths = [len(row) for row in rows]
+            raise ValueError(f"--taps {text}: rows of unequal length {lengths}; give the same number in each")
         taps = np.array(rows if ";" in text else rows[0])
     if taps.size == 0 or not np.isfinite(taps).all():
         raise ValueError(f"--taps {text}: taps must be finite numbers, and at least one")
@@ -179,4 +181,4 @@ def _entry(text: str, word: str) -> int | float:
         return float(Fraction(word.strip())) if "/" in word else float(word)
     except (ValueError, ZeroDivisionError):
         wrong = f"{word.strip()!r} is not a number"
-        raise ValueError(f"--taps {text}: {wrong}; give numbers as 1,2,1 or 1,0,-1;2,0,-2;1,0,-1, or a .npy file") from None
+        raise ValueError(f"--taps {text}: {wrong}; give 1,2,1 or 1,0,-1;2,0,-2;1,0,-1 or a .npy file") from None

@@ -73,7 +73,8 @@ def write_npy(path: Path, signal: Signal, quality: int = 0) -> None:
 def write_npz(path: Path, signal: Signal, quality: int = 0) -> None:
     """The samples in a compressed ``.npz`` archive, under the name they had (``array`` if none)."""
     with whole(path) as part, open(part, "wb") as file:
-        np.savez_compressed(file, **{signal.notes.get("name", "array"): _with_alpha(signal)})
+        named: dict[str, Any] = {signal.notes.get("name", "array"): _with_alpha(signal)}
+        np.savez_compressed(file, **named)
 
 
 def write_csv(path: Path, signal: Signal, quality: int = 0) -> None:

@@ -124,7 +124,7 @@ def _read_tiff(path: Path) -> _Pixels:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
+        page: Any = file.pages[0]
         if page.imagewidth * page.imagelength > MAX_PIXELS:
             size = f"{page.imagewidth} x {page.imagelength}"
             raise _Refused(f"it claims too many pixels ({size}); cut it into tiles, or convert it to .npy")
