@@ -61,8 +61,7 @@ def oracle(op, x, h, mode="full", boundary="zero", axes=None, origin=None, up=1,
 
 def exact(op, x, h, mode="full", boundary="zero", axes=None, origin=None, up=1, down=1, dilation=1, number=None):
     """The defining sum before any cast, with its magnitude, footprint energy and lags (an `Answer`)."""
-    kind = np.result_type(np.asarray(x), np.asarray(h)).kind
-    kind = "f" if kind in "biu" and "omit" in flat(boundary) else kind
+    kind = promised_dtype(np.asarray(x), np.asarray(h), boundary).kind
     x, h, axes = aligned(np.asarray(x), np.asarray(h), axes)
     values, taps = exact_numbers(x, number, kind), exact_numbers(h, number, kind)
     per_axis = [
@@ -279,32 +278,34 @@ def rule_at(rule, n, p):
 def extend(values, axes, per_axis, windows):
     """The extended and zero-stuffed signal over all positions that are read, and which of them are terms of a sum.
 
-    Axis by axis, in the order of the dimensions, as np.pad: where two constants meet, the later dimension wins.
+    Axis by axis, in the order of the dimensions, as np.pad: where two constants meet, the later dimension wins. What is
+    beyond a zero or omit end along any axis is absent, whatever the other axes say.
     """
     present = np.ones(values.shape, bool)
     for axis, rules, window in sorted(zip(axes, per_axis, windows, strict=True), key=lambda each: each[0]):
         first, last = rules.needed(window)
         values, present = np.moveaxis(values, axis, 0), np.moveaxis(present, axis, 0)
         picked = [sample(values, present, rules, p) for p in range(first, last + 1)]
-        values, present = stuffed(np.stack([v for v, _ in picked]), np.stack([p for _, p in picked]), rules.up)
+        values, present = (np.concatenate(pieces) for pieces in zip(*picked, strict=True))
+        values, present = stuffed(values, present, rules.up)
         values, present = np.moveaxis(values, 0, axis), np.moveaxis(present, 0, axis)
     return values, present
 
 
 def sample(values, present, axis, p):
-    """One extended sample along the first dimension, and whether it is present."""
+    """One extended sample along the first dimension (which it keeps), and whether it is present."""
     n = axis.length
     meaning = rule_at(axis.rules[0] if p < 0 else axis.rules[1], n, p)
     if meaning is None:
-        return np.zeros_like(values[0]), np.zeros_like(present[0])
+        return np.zeros_like(values[:1]), np.zeros_like(present[:1])
     if isinstance(meaning, tuple):
-        return np.full_like(values[0], meaning[1]), np.ones_like(present[0])
+        return np.full_like(values[:1], meaning[1]), present[:1]
     with np.errstate(invalid="ignore"):
-        parts = [values[i] if c == 1 else -values[i] if c == -1 else values[i] * c for i, c in meaning.items()]
+        parts = [values[i : i + 1] * c if c != 1 else values[i : i + 1] for i, c in meaning.items()]
         value = parts[0]
         for part in parts[1:]:
             value = value + part
-    return value, np.all([present[i] for i in meaning], axis=0)
+    return value, np.all([present[i : i + 1] for i in meaning], axis=0)
 
 
 def stuffed(values, present, up):
