@@ -142,7 +142,7 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
         parts_in, parts_out = parts_in * a.in_parts, parts_out * a.out_parts
     planes = 2 if is_complex else 1
     transforms = (parts_in + parts_out) / 2
-    away = m.far ** ((max(lengths) > 1 << 15) + (max(lengths) > 1 << 21))
+    away = m.far ** ((max(lengths, default=1) > 1 << 15) + (max(lengths, default=1) > 1 << 21))
     seconds = blocks * size * planes * away * (transforms * per * log2(max(2, size)) + fixed * max(1, parts_in * parts_out))
     seconds += m.call * max(1.0, blocks * size / (1 << 17))
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)

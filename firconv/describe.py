@@ -114,10 +114,11 @@ def _weaken(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if kind < 0 or dtype.kind not in "biufc":
         return array
     if kind <= 2:
-        return array.astype(dtype) if dtype.kind in "fc" else array
+        unsigned = dtype == np.uint64 and array.size > 0 and array.min() >= 0
+        return array.astype(dtype) if dtype.kind in "fc" or unsigned else array
     if kind == 3:
         return array.astype(dtype if dtype.kind in "fc" else np.float64)
-    return array.astype(np.result_type(dtype, np.complex64))
+    return array.astype(np.result_type(dtype, np.complex64 if dtype.kind in "fc" else np.complex128))
 
 
 def result_dtype(x: np.dtype, h: np.dtype, renormalised: bool = False) -> np.dtype:

@@ -47,8 +47,7 @@ class DirectTaps:
     def _image_axis(self) -> int | None:
         """The filtered axis that makes images with the run axis: both plain, and neighbouring taps one sample apart."""
         axes = [i for i, a in enumerate(self.lattices) if a.taps > 1 and i != self.run_axis]
-        run = self.lattices[self.run_axis]
-        if not self.plain or not axes or run.dilation > 1 or self.lattices[axes[-1]].dilation > 1:
+        if not self.plain or not axes or max(self.lattices[a].dilation for a in (self.run_axis, axes[-1])) > 1:
             return None
         return axes[-1]
 
