@@ -1,13 +1,14 @@
 """Machine code for the kernels: compiled once per element type, kept on disk in a folder of our own.
 
-`compiled` turns a plain Python function into a `Kernel`. Its first call with an element type compiles that one version
-(or loads it); no other argument property leads to a further one. Compilation is serial and never assumes finite numbers.
+`compiled` turns a plain Python function into a `Kernel`. Its first call with an element type compiles that version (or
+loads it); no other property of the arguments leads to a further one. Compilation is serial and never assumes finite
+numbers.
 
 The disk is a convenience and never a condition: a folder that is missing, read-only, full of other things or damaged
-costs the compilation and nothing else. Every file carries the SHA-256 of its contents, and nothing is unpickled or run
-unless the sum agrees. Files are written under a temporary name and renamed, so processes may share the folder. The key
-of a file is the source of the kernel, the versions of Python, numba and llvmlite, and the processor's name and features.
-Numba's own cache and configuration stay as they are.
+costs the compilation and nothing else. Every file carries the SHA-256 of its contents; nothing is unpickled or run
+unless the sum agrees. Files are written under a temporary name and renamed, so processes may share the folder. The
+key of a file is the source of the kernel, the versions of Python, numba and llvmlite, the processor's name and its
+features. Numba's own cache and configuration stay as they are.
 """
 
 from __future__ import annotations

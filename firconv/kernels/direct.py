@@ -10,9 +10,9 @@ the work was cut into rows, blocks and threads, a NaN or infinity stays among th
 
 What bounds the speed is not arithmetic but loads: two per cycle, and one that straddles a cache line counts twice.
 So sums stay in registers over all taps, and a vector of samples, once loaded, serves two of them, a and b. Two outputs
-meet the same samples at different taps, so a runs ahead of b by the lag between these taps, and each still adds its own
-taps in order: neighbouring vectors of one row (``rows``, the lag is the taps that fill a vector) or two rows of an image
-(``grid``, the lag is one row of taps).
+meet the same samples at different taps, so a runs ahead of b by the lag between these taps, and each still adds its
+own taps in order: neighbouring vectors of one row (``rows``, the lag is the taps that fill a vector) or two rows of an
+image (``grid``, the lag is one row of taps).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import numpy as np
 from numba import boolean, float64, int64
 
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, fma2, item, lanes, load, spread, store, width
+from firconv.kernels.lanes import fma, fma2, item, lanes, load, load_part, spread, store, store_part, width
 
 INDEX = const(int64)
-LAGS = 2  # runs of at least so many lags are worth the taps that one of the two sums adds alone
+LAGS = 2  # a run of so many lags is worth the taps that each of the two sums adds alone
 NEAR = 20_480  # bytes of samples that stay in the first-level cache
 
 
@@ -64,6 +64,15 @@ def _sample(x: Any, p: int, weights: Any, offsets: Any, first: int, last: int, a
     return acc
 
 
+@compiled()
+def _furthest(offsets: Any) -> int:
+    """The largest offset, and 0 of none."""
+    far = 0
+    for c in range(len(offsets)):
+        far = max(far, offsets[c])
+    return far
+
+
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
@@ -84,15 +93,15 @@ def _segments(offsets: Any, one: int) -> Any:
             end += 1
         lag = one // step if step == 1 or step == 2 or step == 4 else 0
         if lag > 0 and end - c >= LAGS * lag:
-            ends[plain:c] = c
-            ends[c:end] = end
-            lags[c:end] = lag
+            for k in range(plain, c):
+                ends[k], lags[k] = c, 0
+            for k in range(c, end):
+                ends[k], lags[k] = end, lag
             plain = c = end
         else:
-            end = max(c + 1, end - 1)  # the last tap of this run may begin the next one
-            lags[c:end] = 0
-            c = end
-    ends[plain:] = count
+            c = max(c + 1, end - 1)  # the last tap of this run may begin the next one
+    for k in range(plain, count):
+        ends[k], lags[k] = count, 0
     return ends, lags
 
 
@@ -119,6 +128,17 @@ def _strip(
         store(out, to + j + shift, b)
 
 
+@compiled()
+def _short(
+    x: Any, out: Any, at: int, to: int, n: int, weights: Any, offsets: Any, first: int, last: int, zero: Any
+) -> None:
+    """A row shorter than `zero`: reads and computes on beyond its end, and keeps n outputs."""
+    acc = zero
+    for c in range(first, last):
+        acc = fma(item(weights, c), load(x, at + item(offsets, c), zero), acc)
+    store_part(out, to, acc, n)
+
+
 @compiled(lambda t: (const(t), mutable(t), INDEX, INDEX, int64, const(t), INDEX, INDEX, INDEX))
 def rows(
     x: Any, out: Any, x_row: Any, out_row: Any, n: int, weights: Any, offsets: Any, first: Any, last: Any
@@ -132,6 +152,7 @@ def rows(
     one, zero = lanes(x), weights.dtype.type(0)
     wide, narrow = spread(zero, 6, 2), spread(zero, 2, 1)
     ends, lags = _segments(offsets, one)
+    reach = _furthest(offsets) + 2 * one
     for r in range(len(x_row)):
         at, to, a, b = x_row[r], out_row[r], first[r], last[r]
         done = 0
@@ -142,6 +163,8 @@ def rows(
             near = n >= 4 * one  # otherwise the two sums overlap
             shift = 2 * one if near else n - 2 * one
             _strip(x, out, at, to, done, n, shift, weights, offsets, ends, lags, 2 if near else 0, a, b, narrow)
+        elif at + reach <= len(x):
+            _short(x, out, at, to, n, weights, offsets, a, b, narrow)
         else:
             for j in range(n):
                 out[to + j] = _sample(x, at + j, weights, offsets, a, b, zero)
@@ -177,15 +200,28 @@ def _band(
 
 @compiled()
 def _few(
+    x: Any, out: Any, at: int, to: int, n: int, shift: int, low: int,
+    weights: Any, offsets: Any, lag: int, accumulate: bool, zero: Any,
+) -> None:  # fmt: skip
+    """A band narrower than `zero`: its sums read and compute on beyond the rows, in memory that must be there."""
+    a = load_part(out, to, zero, n) if accumulate else zero
+    b = load_part(out, to + low, zero, n) if accumulate else zero
+    a, b = _pair(x, at, at + shift, weights, offsets, 0, len(offsets), lag, a, b)
+    store_part(out, to, a, n)
+    store_part(out, to + low, b, n)
+
+
+@compiled()
+def _samples(
     x: Any, out: Any, at: int, to: int, n: int, shift: int, low: int, weights: Any, offsets: Any, accumulate: bool
 ) -> None:
-    """Two rows too short for a vector, or one where `low` is 0."""
-    for j in range(n if low == 0 else 2 * n):
-        p, i = at + j, to + j
-        if j >= n:
-            p, i = p - n + shift, i - n + low
-        acc = out[i] if accumulate else weights.dtype.type(0)
-        out[i] = _sample(x, p, weights, offsets, 0, len(offsets), acc)
+    """A band, or one row where `low` is 0, sample by sample."""
+    for _ in range(1 if low == 0 else 2):
+        for j in range(n):
+            acc = out[to + j] if accumulate else weights.dtype.type(0)
+            out[to + j] = _sample(x, at + j, weights, offsets, 0, len(offsets), acc)
+        at += shift
+        to += low
 
 
 @compiled(lambda t: (const(t), mutable(t), int64, int64, int64, int64, int64, const(t, 2), int64, int64, boolean))
@@ -196,7 +232,8 @@ def grid(
     """An image: out[out_row + r·out_pitch + j] = Σ_ky Σ_kx weights[ky, kx] · x[x_row + (r + ky)·pitch + kx·step + j].
 
     r runs over 0 … count − 1 and j over 0 … n − 1; step is 1 for grey images, the number of channels for interleaved
-    ones. With `accumulate` the sums go on from what `out` holds.
+    ones. With `accumulate` the sums go on from what `out` holds. Columns are done in strips whose samples stay in the
+    first-level cache from one pair of rows to the next; the last of an odd number of rows is a pair of halves.
     """
     ky, kx = weights.shape
     one, zero = lanes(x), weights.dtype.type(0)
@@ -204,33 +241,53 @@ def grid(
     offsets = np.empty(ky * kx, np.int64)
     for c in range(ky * kx):
         offsets[c] = c // kx * pitch + c % kx * step
+    reach = max(0, (ky - 1) * pitch) + max(0, (kx - 1) * step) + 2 * one
     strip = max(1, NEAR // ((ky + 1) * 6 * one * x.itemsize)) * 6 * one
     start = 0
     while start < n:
         m = strip if n - start >= strip + 6 * one else n - start
         for r in range(0, count, 2):
-            at, to, size, shift, low, lag = x_row + start + r * pitch, out_row + start + r * out_pitch, m, pitch, out_pitch, kx
-            if r + 1 == count:  # the last row alone: its halves are the pair
+            at, to = x_row + start + r * pitch, out_row + start + r * out_pitch
+            size, shift, low, lag = m, pitch, out_pitch, kx
+            if r + 1 == count:
                 size, shift, low, lag = m // 2, m // 2, m // 2, 0
+                if m % 2:
+                    _samples(x, out, at + m - 1, to + m - 1, 1, 0, 0, weights, offsets, accumulate)
             if size >= 6 * one:
                 _band(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, wide)
             elif size >= 2 * one:
                 _band(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, narrow)
+            elif at + max(0, shift) + reach <= len(x):
+                _few(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, narrow)
             else:
-                _few(x, out, at, to, size, shift, low, weights, offsets, accumulate)
-            if low == m // 2 and m % 2:
-                _few(x, out, at + m - 1, to + m - 1, 1, 0, 0, weights, offsets, accumulate)
+                _samples(x, out, at, to, size, shift, low, weights, offsets, accumulate)
         start += m
 
 
 @compiled(lambda t: (const(t), const(t), mutable(t), int64))
 def line(x: Any, weights: Any, out: Any, pad: int) -> None:
-    """A whole small signal with zeros beyond its ends: out[j] = Σ_k weights[k] · x[j + k − pad], absent terms skipped."""
+    """A whole small signal with zeros beyond its ends: out[j] = Σ_k weights[k] · x[j + k − pad].
+
+    Absent terms are skipped, not added as zeros.
+    """
+    taps, zero = len(weights), spread(weights.dtype.type(0), 2, 1)
+    size = width(zero)
+    inside = max(0, pad)  # the outputs whose taps all meet samples, as far as they fill vectors
+    stop = min(len(out), len(x) + pad - taps + 1)
+    last = stop - size
+    for start in range(inside, stop if last >= inside else inside, size):
+        j = min(start, last)
+        acc = zero
+        for k in range(taps):
+            acc = fma(item(weights, k), load(x, j + k - pad, zero), acc)
+        store(out, j, acc)
+    begin = stop if last >= inside else inside
     for j in range(len(out)):
-        s = weights.dtype.type(0)
-        for k in range(max(0, pad - j), min(len(weights), len(x) + pad - j)):
-            s = fma(weights[k], x[j + k - pad], s)
-        out[j] = s
+        if j < inside or j >= begin:
+            s = weights.dtype.type(0)
+            for k in range(max(0, pad - j), min(taps, len(x) + pad - j)):
+                s = fma(item(weights, k), item(x, j + k - pad), s)
+            out[j] = s
 
 
 @compiled(

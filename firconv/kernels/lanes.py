@@ -10,6 +10,7 @@ every lane and for scalars too, or a product and a sum on processors that have n
     spread(value, width, gap)   `width` vectors with `value` in every lane; in memory they lie `gap` vectors apart
     load(x, i, like)            as many vectors as `like` has: vector v from x[i + v·gap·L] of flat memory on
     store(out, i, v)            the inverse of load
+    load_part, store_part(…, n) the same for the first n samples only; the others are 0 and stay untouched; gap 1
     fma(w, v, acc)              w·v + acc with a scalar w; v, acc vectors or scalars
     fma2(x, i, w, a, u, b)      w·v + a and u·v + b for v = load(x, i, a): one load serves two sums
     item(x, i)                  one sample
@@ -91,9 +92,22 @@ def store(out: np.ndarray, i: int, v: Any) -> None:
     out[_indices(i, v)] = v
 
 
+def load_part(x: np.ndarray, i: int, like: Any, n: int) -> Any:
+    """The first n samples of as many vectors as `like`, zeros behind them."""
+    vectors = np.zeros_like(like)
+    vectors.reshape(-1)[:n] = x[i : i + n]
+    return vectors
+
+
+def store_part(out: np.ndarray, i: int, v: Any, n: int) -> None:
+    """Write the first n samples of `v`."""
+    out[i : i + n] = v.reshape(-1)[:n]
+
+
 def fma(w: Any, v: Any, acc: Any) -> Any:
     """The sum w·v + acc, rounded alike for vectors and scalars."""
-    return w * v + acc
+    with np.errstate(all="ignore"):
+        return w * v + acc
 
 
 def fma2(x: np.ndarray, i: int, w: Any, a: Any, u: Any, b: Any) -> Any:
@@ -121,6 +135,8 @@ type_callable(width)(lambda context: lambda v: types.intp)
 type_callable(spread)(lambda context: _spread_type)
 type_callable(load)(lambda context: lambda x, i, like: like)
 type_callable(store)(lambda context: lambda out, i, v: types.none)
+type_callable(load_part)(lambda context: lambda x, i, like, n: like)
+type_callable(store_part)(lambda context: lambda out, i, v, n: types.none)
 type_callable(fma)(lambda context: lambda w, v, acc: acc)
 type_callable(fma2)(lambda context: lambda x, i, w, a, u, b: types.UniTuple(a, 2))
 type_callable(item)(lambda context: lambda x, i: x.dtype)
@@ -182,6 +198,25 @@ def _lower_store(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     address = _address(context, builder, sig.args[0], args[0], args[1])
     for v, part in enumerate(_parts(builder, address, sig.args[2], args[2].type.element)):
         builder.store(builder.extract_value(args[2], v), part, align=sig.args[2].dtype.bitwidth // 8)
+    return context.get_dummy_value()
+
+
+@lower_builtin(load_part, types.Array, types.Integer, Lanes, types.Integer)
+def _lower_load_part(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    address = _address(context, builder, sig.args[0], args[0], args[1])
+    whole = cgutils.alloca_once(builder, args[2].type)
+    builder.store(ir.Constant(args[2].type, None), whole)
+    size = ir.Constant(ir.IntType(64), sig.args[2].dtype.bitwidth // 8)
+    cgutils.raw_memcpy(builder, whole, address, args[3], size)
+    return builder.load(whole)
+
+
+@lower_builtin(store_part, types.Array, types.Integer, Lanes, types.Integer)
+def _lower_store_part(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    address = _address(context, builder, sig.args[0], args[0], args[1])
+    whole = cgutils.alloca_once(builder, args[2].type)
+    builder.store(args[2], whole)
+    cgutils.raw_memcpy(builder, address, whole, args[3], ir.Constant(ir.IntType(64), sig.args[2].dtype.bitwidth // 8))
     return context.get_dummy_value()
 
 
