@@ -229,6 +229,8 @@ def _call(op: str, mode: Any, boundary: Any, axes: Any, origin: Any, up: Any, do
 def _once(op: str, x: Any, h: Any, mode: Any, method: str, boundary: Any, axes: Any, origin: Any, up: Any, down: Any,
           dilation: Any, dtype: Any, out: Any, rtol: Any, workers: Any) -> np.ndarray:
     x, h = describe.operands(op, x, h)                                                              # 1 describe
+    if x.ndim == h.ndim == 0:                                             # a sample times a tap
+        return _once(op, x[None], h[None], mode, method, boundary, axes, origin, up, down, dilation, dtype, out, rtol, workers)[0]
     call = _call(op, mode, boundary, axes, origin, up, down, dilation)
     return _recalled(call, x.shape, x.dtype, h, method, dtype, rtol)(x, out=out, workers=workers)   # 2 … 6
 

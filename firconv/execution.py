@@ -70,8 +70,7 @@ class Direct:
         self.taps = run_direct.DirectTaps(_as_integers(w, real), lattices + inner)
 
     def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
-        shape = tiles.shape(grid, min(self.taps.run_axis, len(grid.lattices) - 1))
-        return [box for region in grid.regions() for box in tiles.split(region, shape)]
+        return tiles.tasks(grid, min(self.taps.run_axis, len(grid.lattices) - 1))
 
     def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
         self.correlate(grid.read(x, box, self.block), out)
@@ -132,8 +131,7 @@ class Separable:
         return passes
 
     def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
-        shape = tiles.shape(grid, max(i for i, a in enumerate(grid.lattices) if not a.idle))
-        return [box for region in grid.regions() for box in tiles.split(region, shape)]
+        return tiles.tasks(grid, max(i for i, a in enumerate(grid.lattices) if not a.idle))
 
     def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
         block = grid.read(x, box, self.block)

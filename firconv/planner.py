@@ -200,6 +200,14 @@ def is_long(problem: Problem, lengths: tuple[int, ...]) -> bool:
     return a.plain and a.dilation == 1 and lengths[problem.filtered[0]] >= LONG
 
 
+def predict(problem: Problem, facts: Facts, decision: Decision, m: cost.Machine) -> float:
+    """Predicted seconds on one core of a decision under the constants of some machine."""
+    considered = _Considered(problem, facts, decision.work, m)
+    considered.lengths[decision.method] = decision.lengths
+    candidate = considered.candidate(decision.method)
+    return (candidate.seconds or 0.0) if candidate else 0.0
+
+
 class _Considered:
     """Every method for a problem, with its predicted cost and what speaks against it."""
 
@@ -209,8 +217,14 @@ class _Considered:
         self.planes = (2 if problem.signal_dtype.kind == "c" else 1) * (2 if problem.taps_dtype.kind == "c" else 1)
         self.real = work if work in ("float32", "float64") else "float64" if work == "exact" else work
         self.lengths = {"overlap_save": self._blocks(), "fft": self._whole()}
-        found = [self._direct(), self._separable(), *map(self._fourier, ("overlap_save", "fft"))]
+        found = map(self.candidate, ("direct", "separable", "overlap_save", "fft"))
         self.all = sorted((c for c in found if c), key=lambda c: c.seconds or 0.0)
+
+    def candidate(self, method: str) -> Candidate | None:
+        """One method, or None where it does not apply."""
+        if method == "direct":
+            return self._direct()
+        return self._separable() if method == "separable" else self._fourier(method)
 
     def named(self, method: str) -> Candidate:
         return next(c for c in self.all if c.method == method)

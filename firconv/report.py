@@ -45,17 +45,18 @@ def _candidates(plan: Plan) -> list[str]:
 
 
 def _row(c: Candidate, chosen: bool) -> str:
-    time = "–" if c.seconds is None else _time(c.seconds)
+    time = "–" if c.seconds is None else seconds(c.seconds)
     macs = "–" if c.multiplications is None else f"{c.multiplications:.2e}"
     size = "–" if c.bytes is None else _bytes(c.bytes)
     return f"{'→' if chosen else ' '} {c.method:<14}{time:>11}{macs:>15}{size:>9}  {c.bound:<24}{'chosen' if chosen else c.why}"
 
 
-def _time(seconds: float) -> str:
+def seconds(value: float) -> str:
+    """A duration with its unit."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= scale:
-            return f"{seconds / scale:.3g} {unit}"
-    return f"{seconds * 1e9:.0f} ns"
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value * 1e9:.3g} ns"
 
 
 def _bytes(count: int) -> str:

@@ -51,26 +51,41 @@ class DirectTaps:
             return None
         return axes[-1]
 
-    def images(self, steps: tuple[int, ...], outer: list[int]) -> list[tuple[int, int, np.ndarray]]:
-        """(input channel, memory offset, weights (O, K_row, K_run)) for each tap of the outer axes, in order."""
-        key = (steps, tuple(outer))
-        if key not in self._tables:
-            self._tables[key] = self._images(steps, outer)
-        found: list[tuple[int, int, np.ndarray]] = self._tables[key]
-        return found
+    def images(self, x: np.ndarray, out: np.ndarray) -> list[tuple[Any, ...]]:
+        """The arguments of every call of `direct.grid` for a tile, taps in their order; arrays as for `rows`."""
+        key = (x.strides, out.strides, out.shape, "images")
+        found = self._tables.get(key)
+        if found is None:
+            if len(self._tables) > 64:
+                self._tables.clear()
+            found = self._tables[key] = self._images(tiles.steps(x), tiles.steps(out), out.shape)
+        return found  # type: ignore[no-any-return]
 
-    def _images(self, steps: tuple[int, ...], outer: list[int]) -> list[tuple[int, int, np.ndarray]]:
-        found = []
-        reach = [self.lattices[a].taps for a in outer]
-        spread = [self.lattices[a].dilation * s for a, s in zip(outer, steps, strict=True)]
+    def _images(self, xs: tuple[int, ...], os: tuple[int, ...], shape: tuple[int, ...]) -> list[tuple[Any, ...]]:
+        d, row, run = len(self.lattices), self.row_axis or 0, self.run_axis
+        first = d + 1
+        outer = [a for a in range(run) if a != row]
+        n = int(np.prod(shape[first + run:]))
+        calls = []
+        for o in range(shape[0]):
+            for at in product(*(range(shape[first + a]) for a in outer)):
+                start = sum(i * xs[first + a] for i, a in zip(at, outer, strict=True))
+                to = o * os[0] + sum(i * os[first + a] for i, a in zip(at, outer, strict=True))
+                for more, (offset, weights) in enumerate(self._slices(o, xs, outer)):
+                    calls.append((start + offset, to, shape[first + row], os[first + row], n, weights, xs[first + row],
+                                  xs[first + run], more > 0))
+        return calls
+
+    def _slices(self, o: int, xs: tuple[int, ...], outer: list[int]) -> list[tuple[int, np.ndarray]]:
+        """(memory offset, weights (K_row, K_run)) for every input channel and tap of the outer axes, in order."""
+        first, found = len(self.lattices) + 1, []
         for i in range(self.weights.shape[1]):
-            for k in product(*map(range, reach)):
-                index: list[Any] = [slice(None), i] + [slice(None) if a in (self.row_axis, self.run_axis) else 0
-                                                       for a in range(len(self.lattices))]
+            for k in product(*(range(self.lattices[a].taps) for a in outer)):
+                index: list[Any] = [slice(None) if a in (self.row_axis, self.run_axis) else 0 for a in range(first - 1)]
                 for a, tap in zip(outer, k, strict=True):
-                    index[2 + a] = tap
-                offset = sum(tap * s for tap, s in zip(k, spread, strict=True))
-                found.append((i, offset, np.ascontiguousarray(self.weights[tuple(index)])))
+                    index[a] = tap
+                offset = sum(tap * self.lattices[a].dilation * xs[first + a] for a, tap in zip(outer, k, strict=True))
+                found.append((i * xs[0] + offset, np.ascontiguousarray(self.weights[(o, i, *index)])))
         return found
 
     def table(self, strides: tuple[int, ...]) -> Table:
@@ -169,20 +184,6 @@ def _run(taps: DirectTaps, x: np.ndarray, out: np.ndarray) -> None:
 
 
 def _images(grid: Any, taps: DirectTaps, x: np.ndarray, out: np.ndarray, memory: np.ndarray, target: np.ndarray) -> None:
-    """Rows along the last two filtered axes as images; the axes between and before them in loops, taps in their order."""
-    d, row, run = len(taps.lattices), taps.row_axis or 0, taps.run_axis
-    xs, os = tiles.steps(x), tiles.steps(out)
-    pitch, out_pitch = xs[d + 1 + row], os[d + 1 + row]
-    n = int(np.prod(out.shape[d + 1 + run:]))
-    step = xs[d + 1 + run]
-    outer = [a for a in range(run) if a != row]
-    kept = [range(out.shape[d + 1 + a]) for a in outer]
-    for o in range(out.shape[0]):
-        for at in product(*kept):
-            to = o * os[0] + sum(i * os[d + 1 + a] for i, a in zip(at, outer, strict=True))
-            start = sum(i * xs[d + 1 + a] for i, a in zip(at, outer, strict=True))
-            more = False
-            for i, offset, weights in taps.images(tuple(xs[d + 1 + a] for a in outer), outer):
-                grid(memory, target, start + i * xs[0] + offset, to, out.shape[d + 1 + row], out_pitch, n, weights[o], pitch,
-                     step, more)
-                more = True
+    """Rows along the last two filtered axes as images, one call for each image and tap of the axes around them."""
+    for call in taps.images(x, out):
+        grid(memory, target, *call)

@@ -86,10 +86,16 @@ def split(box: Box, tile: tuple[int, ...]) -> Iterator[Box]:
     return product(*pieces)
 
 
-def shape(grid: Grid, run: int) -> tuple[int, ...]:
-    """Lengths of a tile in periods: whole rows first, some 2¹² to 2¹⁷ outputs, a sixteenth of all if that is less."""
-    counts = grid.periods
-    room = max(1 << 12, min(1 << 17, prod(grid.problem.outputs) // 16)) // max(1, prod(counts[run + 1:]))
+def tasks(grid: Grid, run: int) -> list[Box]:
+    """Every region cut into tiles of whole rows, some 2¹⁴ to 2¹⁷ outputs each, an eighth of all if that is less."""
+    room = max(1 << 14, min(1 << 17, prod(grid.problem.outputs) // 8))
+    return [tile for box in grid.regions() for tile in split(box, _shape(grid, box, run, room))]
+
+
+def _shape(grid: Grid, box: Box, run: int, room: int) -> tuple[int, ...]:
+    """Lengths of a tile in periods that holds about `room` outputs."""
+    counts = [hi - lo for lo, hi in box]
+    room //= max(1, prod(counts[run + 1:]))
     tile = list(counts)
     for axis in range(run, -1, -1):
         room = max(1, room // grid.lattices[axis].out_parts)
@@ -102,9 +108,22 @@ def flat(block: np.ndarray) -> np.ndarray:
     """The memory that an array spans, as one contiguous vector from its first element (strides not negative)."""
     if block.flags.c_contiguous:
         return block.reshape(-1)
-    item = block.itemsize
-    length = 1 + sum((n - 1) * (s // item) for n, s in zip(block.shape, block.strides, strict=True))
-    return np.lib.stride_tricks.as_strided(block, (length,), (item,))
+    item, span = block.itemsize, 0
+    for n, s in zip(block.shape, block.strides, strict=True):
+        span += (n - 1) * s
+    return np.asarray(_Memory(block, span // item + 1))
+
+
+class _Memory:
+    """An array interface onto memory that an array spans; `as_strided` without its checks, which cost more than a row."""
+
+    __slots__ = ("__array_interface__", "_base")
+
+    def __init__(self, base: np.ndarray, length: int):
+        interface = base.__array_interface__
+        self.__array_interface__ = {"shape": (length,), "typestr": interface["typestr"], "data": interface["data"],
+                                    "strides": None, "version": 3}
+        self._base = base
 
 
 def steps(block: np.ndarray) -> tuple[int, ...]:
@@ -114,10 +133,15 @@ def steps(block: np.ndarray) -> tuple[int, ...]:
 
 def is_flat(block: np.ndarray, run: int) -> bool:
     """True if kernels can walk this memory: aligned, no negative or odd strides, and the axes from `run` on joined."""
-    strides = block.strides
-    expected = block.itemsize
+    if block.flags.c_contiguous:
+        return block.flags.aligned
+    strides, item = block.strides, block.itemsize
+    expected = item
     for n, s in zip(block.shape[:run - 1:-1], strides[:run - 1:-1], strict=True):
         if s != expected and n > 1:
             return False
         expected *= n
-    return block.flags.aligned and all(s >= 0 and s % block.itemsize == 0 for s in strides)
+    for s in strides:
+        if s < 0 or s % item:
+            return False
+    return block.flags.aligned
