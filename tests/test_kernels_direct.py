@@ -113,7 +113,7 @@ def test_grid_agrees_with_the_definition(dtype, accumulate, shape):
 def test_line_agrees_with_the_definition(dtype):
     rng = np.random.default_rng(3)
     for _ in range(20 if SLOW else 200):
-        n, taps, outputs, pad = rng.integers(1, 90), rng.integers(1, 30), rng.integers(1, 140), int(rng.integers(-9, 40))
+        n, taps, outputs, pad = rng.integers((1, 1, 1, -9), (90, 30, 140, 40)).tolist()
         x, weights, out = values(rng, dtype, n), values(rng, dtype, taps), np.full(outputs, 77, dtype)
         padded = np.concatenate([np.zeros(200, dtype), x, np.zeros(200, dtype)])
         offsets, every = np.arange(taps), index(taps)

@@ -1,6 +1,12 @@
 """The loops that do the arithmetic: "valid correlation" of blocks, nothing else; one module per algorithm.
 
-- ``direct``: the defining sum by offset tables (``rows``), for images (``grid``), tiny calls (``line``), single outputs (``points``)
+- ``reference``: the defining sum in plain loops, the oracle of every other kernel
+- ``direct``: the same, fast: by tables of offsets, for images, for tiny calls, for single outputs
+- ``shifted``: the same in NumPy slices, for types that are not compiled
+- ``separable``: taps as products of one-dimensional factors
+- ``fourier``: overlap-save on batches of blocks
+- ``fourstep``: one transform for a signal and taps that are both long
+- ``guard``: what an FFT may vouch for
 - ``compiled``: the decorator that compiles a kernel and keeps the machine code on disk
-- ``lanes``: short vectors of samples in the processor's registers, the alphabet of the compiled kernels
+- ``lanes``: short vectors of samples in registers, the words of the direct kernels
 """

@@ -29,6 +29,8 @@ import numba
 import numpy as np
 from numba import types
 
+_njit: Any = numba.njit
+_config: Any = numba.config
 _MAGIC = b"firconv kernel 1\n"
 _STRICT = frozenset({"contract"})
 # parts of kernels: always inlined, never called from Python
@@ -101,10 +103,10 @@ def _make(kernel: Kernel, dtype: np.dtype) -> Callable[..., Any]:
     if dtype not in kernel.dtypes:
         names = ", ".join(d.name for d in kernel.dtypes)
         raise TypeError(f"{kernel.__name__}: no version for {dtype.name!r}; cast the arrays to one of {names}")
-    if numba.config.DISABLE_JIT:
+    if _config.DISABLE_JIT:
         return kernel.function
     global _compilations
-    dispatcher = numba.njit(**kernel._options)(kernel.function)
+    dispatcher = _njit(**kernel._options)(kernel.function)
     cache = _attach_cache(dispatcher, kernel.function)
     dispatcher.compile(kernel.signature(numba.from_dtype(dtype)))
     dispatcher.disable_compile()  # from here on writable arrays are converted, not specialised
@@ -137,7 +139,7 @@ def compiled(
 
     def decorate(function: Callable[..., Any]) -> Any:
         if signature is None:
-            return numba.njit(**options, **_PART)(function)
+            return _njit(**options, **_PART)(function)
         kernel = Kernel(function, signature, dtypes, options)
         _registry.append(kernel)
         return kernel
@@ -150,50 +152,51 @@ def compilations() -> int:
     return _compilations
 
 
-def warmup(progress: Callable[[str], None] | None = None) -> None:
-    """Compile or load every registered kernel for every element type; `progress` gets a line for each."""
-    for kernel in list(_registry):
-        for dtype in kernel.dtypes:
-            kernel.version(dtype)
-            if progress is not None:
-                progress(f"{kernel.__name__} {dtype.name}")
+def warmup(progress: Callable[[str, int, int], None] | None = None) -> None:
+    """Compile or load every registered kernel for every element type; ``progress(name, done, total)`` after each."""
+    versions = [(kernel, dtype) for kernel in _registry for dtype in kernel.dtypes]
+    for done, (kernel, dtype) in enumerate(versions, 1):
+        kernel.version(dtype)
+        if progress is not None:
+            progress(f"{kernel.__name__} {dtype.name}", done, len(versions))
 
 
 # --- the folder -----------------------------------------------------------------------------------------------------
 
 
 def _user_cache() -> Path:
-    """Return the platform's folder for caches; RuntimeError without a home."""
+    """Return the platform's folder for caches; it begins with "~" where the user has no home."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path("~")
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
+        return home / "Library" / "Caches"
     xdg = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache"
+    return Path(xdg) if os.path.isabs(xdg) else home / ".cache"
 
 
 def cache_folder() -> Path:
-    """Folder of the compiled kernels of these versions; it need not exist. RuntimeError where no user has a home."""
+    """Folder of the compiled kernels of these versions; it need not exist, and a relative one is not used."""
     versions = f"python{platform.python_version()}-numba{numba.__version__}-llvmlite{llvmlite.__version__}"
     own = os.environ.get("FIRCONV_CACHE_DIR", "")
-    base = Path(own) if own else _user_cache() / "firconv"
-    return base.absolute() / versions
+    base = Path(own).absolute() if own else _user_cache() / "firconv"
+    return base / versions
 
 
 def cache_state() -> str:
     """One of "writable", "read-only" (kernels are loaded, not stored) and "off" (nothing is kept)."""
+    folder = cache_folder()
+    if not folder.is_absolute():
+        return "off"
     try:
-        folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return "writable"
-    except (OSError, RuntimeError, ValueError):
-        pass
-    try:
-        os.listdir(folder)
-        return "read-only"
-    except (OSError, UnboundLocalError, ValueError):
-        return "off"
+    except OSError:
+        return "read-only" if os.access(folder, os.R_OK | os.X_OK) else "off"
 
 
 # --- numba's side: private names, all of them; where they are missing there is no cache ------------------------------
@@ -214,7 +217,10 @@ class DiskCache:
 
     def _path(self, signature: Any, codegen: Any) -> Path:
         key = repr((self._stamp, str(signature), codegen.magic_tuple()))
-        return cache_folder() / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.bin"
+        folder = cache_folder()
+        if not folder.is_absolute():
+            raise FileNotFoundError(f"no folder for the cache: {folder}")
+        return folder / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.bin"
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         """Return the stored version, or None for any reason at all."""
@@ -283,8 +289,7 @@ def _attach_cache(dispatcher: Any, function: Callable[..., Any]) -> DiskCache | 
 
 
 def _source_stamp(function: Callable[..., Any]) -> str:
-    """Digest of the sources that decide a kernel's code: its own module and the shared ones here."""
-    here = Path(__file__)
-    sources = {Path(function.__code__.co_filename), here, here.with_name("lanes.py")}
+    """Digest of the sources that decide a kernel's code: its own module and, as kernels share parts, this folder."""
+    sources = {Path(function.__code__.co_filename), *Path(__file__).parent.glob("*.py")}
     text = b"".join(hashlib.sha256(p.read_bytes()).digest() for p in sorted(sources))
     return hashlib.sha256(text + function.__qualname__.encode()).hexdigest()

@@ -34,13 +34,13 @@ BYTES = 32  # a register of AVX2; the processor's other sizes join or split it
 class Lanes(types.Type):
     """Numba's type of `width` vectors of `dtype`, `gap` vectors apart in memory."""
 
-    def __init__(self, dtype: types.Type, width: int, gap: int):
+    def __init__(self, dtype: Any, width: int, gap: int):
         self.dtype, self.width, self.gap, self.count = dtype, width, gap, BYTES * 8 // dtype.bitwidth
         super().__init__(f"Lanes({dtype}, {width}, {gap})")
 
 
 @register_model(Lanes)
-class _LanesModel(PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(PrimitiveModel):
     def __init__(self, manager: Any, kind: Lanes):
         vector = ir.VectorType(manager[kind.dtype].get_value_type(), kind.count)
         super().__init__(manager, kind, ir.ArrayType(vector, kind.width))
