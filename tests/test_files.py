@@ -61,7 +61,9 @@ def test_csv_reads_back_the_same_numbers(tmp_path, dtype, shape):
     assert_array_equal(read(tmp_path / "a.csv").array.astype(dtype), array.reshape(-1) if 1 in shape else array)
 
 
-@pytest.mark.parametrize("text", ["t;a\n1;2\n3;4\n", "t\ta\n1\t2\n3\t4\n", "t,a\n1.0,2.0\n3.0,4.0\n", "t a\n1 2\n3 4\n"])
+@pytest.mark.parametrize(
+    "text", ["t;a\n1;2\n3;4\n", "t\ta\n1\t2\n3\t4\n", "t,a\n1.0,2.0\n3.0,4.0\n", "t a\n1 2\n3 4\n"]
+)
 def test_csv_keeps_delimiter_and_header(tmp_path, text):
     (tmp_path / "in.csv").write_text(text)
     signal = read(tmp_path / "in.csv")
@@ -123,8 +125,18 @@ def test_objects_and_text_are_refused(tmp_path):
 
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("colours", [1, 3])
-@pytest.mark.parametrize(("suffix", "dtype"), [(".png", "uint8"), (".png", "uint16"), (".tif", "uint8"), (".tif", "uint16"),
-                                               (".tiff", "float32"), (".tif", "float64"), (".tif", "int16")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("suffix", "dtype"),
+    [
+        (".png", "uint8"),
+        (".png", "uint16"),
+        (".tif", "uint8"),
+        (".tif", "uint16"),
+        (".tiff", "float32"),
+        (".tif", "float64"),
+        (".tif", "int16"),
+    ],
+)
 def test_images_keep_depth_colour_and_alpha(tmp_path, suffix, dtype, colours, alpha):
     array = picture(dtype, colours)
     plane = picture(dtype, 1) if alpha else None
@@ -152,7 +164,9 @@ def test_sixteen_bit_png_agrees_with_opencv(tmp_path, colours):
 
 @pytest.mark.parametrize("colours", [1, 3])
 def test_jpeg_is_close(tmp_path, colours):
-    smooth = np.linspace(0, 255, 64 * 48 * colours).reshape((64, 48, colours) if colours > 1 else (64, 48)).astype("uint8")
+    smooth = (
+        np.linspace(0, 255, 64 * 48 * colours).reshape((64, 48, colours) if colours > 1 else (64, 48)).astype("uint8")
+    )
     write(tmp_path / "a.jpg", Signal(smooth, "image"), quality=95)
     assert np.abs(read(tmp_path / "a.jpg").array.astype(int) - smooth).max() <= 6
 
@@ -178,15 +192,25 @@ def test_orientation_is_applied_and_then_gone(tmp_path, orientation, name):
         exif = Image.Exif()
         exif[274] = orientation
         Image.fromarray(array).save(tmp_path / name, exif=exif)
-    turns = {1: array, 2: array[:, ::-1], 3: array[::-1, ::-1], 4: array[::-1], 5: array.swapaxes(0, 1),
-             6: np.rot90(array, -1), 7: np.rot90(array, 2).swapaxes(0, 1), 8: np.rot90(array)}  # fmt: skip
+    turns = {
+        1: array,
+        2: array[:, ::-1],
+        3: array[::-1, ::-1],
+        4: array[::-1],
+        5: array.swapaxes(0, 1),
+        6: np.rot90(array, -1),
+        7: np.rot90(array, 2).swapaxes(0, 1),
+        8: np.rot90(array),
+    }
     upright = read(tmp_path / name)
     assert_array_equal(upright.array, turns[orientation])
     write(tmp_path / "again.png", upright)
     assert_array_equal(read(tmp_path / "again.png").array, turns[orientation])
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("a.png", "uint8"), ("b.png", "uint16"), ("c.tif", "uint16"), ("d.jpg", "uint8")])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("a.png", "uint8"), ("b.png", "uint16"), ("c.tif", "uint16"), ("d.jpg", "uint8")]
+)
 def test_colour_profile_is_kept(tmp_path, name, dtype):
     profile = bytes(range(256)) * 2
     write(tmp_path / name, Signal(picture(dtype, 3), "image", notes={"profile": profile}))
@@ -221,7 +245,9 @@ def bomb(columns=100_000, rows=100_000, depth=8):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     header = struct.pack(">IIBBBBB", columns, rows, depth, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
 
 
 def saved(kind, image, **options):
@@ -240,14 +266,23 @@ REFUSED = {
     "cut.tif": (lambda: saved("TIFF", Image.fromarray(picture("uint8", 3)))[:1500], "damaged, truncated"),
     "empty.png": (lambda: b"", "damaged, truncated, or not an image"),
     "text.jpg": (lambda: b"not an image at all", "damaged, truncated, or not an image"),
-    "cmyk.jpg": (lambda: saved("JPEG", Image.fromarray(picture("uint8", 4), "CMYK")), "its colours are CMYK; convert it"),
-    "pages.tif": (lambda: saved("TIFF", Image.new("L", (9, 9)), save_all=True, append_images=[Image.new("L", (9, 9))]),
-                  "holds 2 pages; extract one"),
-    "animated.png": (lambda: saved("PNG", Image.new("L", (9, 9)), save_all=True, append_images=[Image.new("L", (9, 9), 5)]),
-                     "holds 2 images; extract one"),
-    "lzw.tif": (lambda: saved("TIFF", Image.fromarray(picture("uint16", 1)), compression="tiff_lzw"),
-                "compression LZW needs a codec: python -m pip install imagecodecs"),
-}  # fmt: skip
+    "cmyk.jpg": (
+        lambda: saved("JPEG", Image.fromarray(picture("uint8", 4), "CMYK")),
+        "its colours are CMYK; convert it",
+    ),
+    "pages.tif": (
+        lambda: saved("TIFF", Image.new("L", (9, 9)), save_all=True, append_images=[Image.new("L", (9, 9))]),
+        "holds 2 pages; extract one",
+    ),
+    "animated.png": (
+        lambda: saved("PNG", Image.new("L", (9, 9)), save_all=True, append_images=[Image.new("L", (9, 9), 5)]),
+        "holds 2 images; extract one",
+    ),
+    "lzw.tif": (
+        lambda: saved("TIFF", Image.fromarray(picture("uint16", 1)), compression="tiff_lzw"),
+        "compression LZW needs a codec: python -m pip install imagecodecs",
+    ),
+}
 
 
 @pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
@@ -268,7 +303,9 @@ def test_images_that_cannot_be_kept_are_refused(tmp_path, name):
 
 @pytest.mark.parametrize("stored", ["none", "zlib"])
 def test_truncated_deep_tiff_is_refused(tmp_path, stored):
-    tifffile.imwrite(tmp_path / "a.tif", picture("uint16", 3), photometric="rgb", compression=None if stored == "none" else stored)
+    tifffile.imwrite(
+        tmp_path / "a.tif", picture("uint16", 3), photometric="rgb", compression=None if stored == "none" else stored
+    )
     data = (tmp_path / "a.tif").read_bytes()
     (tmp_path / "a.tif").write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(ValueError, match="damaged, truncated"):
@@ -293,8 +330,19 @@ def test_images_refuse_what_the_format_cannot_hold(tmp_path):
 # ── sound ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-SOUNDS = [(".wav", "PCM_U8"), (".wav", "PCM_16"), (".wav", "PCM_24"), (".wav", "PCM_32"), (".wav", "FLOAT"), (".wav", "DOUBLE"),
-          (".flac", "PCM_16"), (".flac", "PCM_24"), (".aiff", "PCM_16"), (".w64", "PCM_24"), (".rf64", "FLOAT")]  # fmt: skip
+SOUNDS = [
+    (".wav", "PCM_U8"),
+    (".wav", "PCM_16"),
+    (".wav", "PCM_24"),
+    (".wav", "PCM_32"),
+    (".wav", "FLOAT"),
+    (".wav", "DOUBLE"),
+    (".flac", "PCM_16"),
+    (".flac", "PCM_24"),
+    (".aiff", "PCM_16"),
+    (".w64", "PCM_24"),
+    (".rf64", "FLOAT"),
+]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5])
@@ -476,7 +524,10 @@ def test_saturated_rounds_half_to_even_and_keeps_the_range(dtype):
     array, lost = saturated(values, dtype)
     assert_array_equal(array, np.array([0, 2, 2, info.max, info.min, info.max, info.min], dtype))
     assert lost == 4
-    assert_array_equal(saturated(np.array([-(2**62), 5, 2**62]), dtype)[0], np.clip([-(2**62), 5, 2**62], info.min, info.max).astype(dtype))
+    assert_array_equal(
+        saturated(np.array([-(2**62), 5, 2**62]), dtype)[0],
+        np.clip([-(2**62), 5, 2**62], info.min, info.max).astype(dtype),
+    )
 
 
 def test_saturated_refuses_what_has_no_integer():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -87,10 +88,10 @@ def _add_kernels(command: argparse.ArgumentParser) -> None:
 
 def _add_calls(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("how it is applied")
-    names = "zero, edge, symmetric, reflect, wrap, omit, constant=C …; low/high per end, commas between axes"
-    group.add_argument("--boundary", metavar="NAME", help=f"{names}; default: reflect for images, else zero")
+    rules = "zero, edge, symmetric, reflect, wrap, omit, constant=C …; low/high, commas per axis"
+    group.add_argument("--boundary", metavar="NAME", help=f"{rules}; default: reflect for images, else zero")
     group.add_argument("--mode", default="same", help="same (default), full, valid, or START:STOP")
-    group.add_argument("--origin", help="index of the centre tap, commas between axes, or ndimage, causal …")
+    group.add_argument("--origin", help="index of the centre tap, commas per axis, or ndimage, causal …")
     group.add_argument("--axes", help="such as 0 or 0,1; default: time, both of an image, down a table, all")
     group.add_argument("--method", default="auto", help="auto (default), direct, separable, fft or overlap_save")
     group.add_argument("--workers", type=int, metavar="N", help="threads; default all cores")
@@ -100,13 +101,16 @@ def _add_calls(command: argparse.ArgumentParser) -> None:
 
 def _add_results(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("what is written")
-    group.add_argument("--dtype", help="number type of the output: uint8, uint16, int16, float32 …; default: that of IN")
+    group.add_argument(
+        "--dtype", help="number type of the output: uint8, uint16, int16, float32 …; default: that of IN"
+    )
     scale = group.add_mutually_exclusive_group()
     scale.add_argument("--normalize", action="store_true", help="stretch the result from black to white")
     scale.add_argument("--range", nargs=2, type=number, metavar=("LO", "HI"), help="values that become black and white")
     group.add_argument("--absolute", action="store_true", help="the magnitude of the result")
-    group.add_argument("--offset", type=number, nargs="?", const="middle", metavar="V",
-                       help="added to the result; without V, middle grey")
+    group.add_argument(
+        "--offset", type=number, nargs="?", const=True, metavar="V", help="added to the result; without V, middle grey"
+    )
     group.add_argument("--quality", type=int, default=95, help="of JPEG, 1 … 100; default %(default)s, no subsampling")
     group.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
@@ -115,6 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Never a traceback for what a user or a file can do wrong."""
     words = _joined(sys.argv[1:] if arguments is None else arguments)
     name = "firconv"
+    for stream in (sys.stdout, sys.stderr):  # a × that a terminal cannot show is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         with _terminated():
             options = parser().parse_args(words)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from firconv.cli.demo import EEG_RATE, Case
+from firconv.cli.samples import EEG_RATE, Case
 from firconv.files import whole
 
 _BEFORE, _AFTER, _PALE = "#7d828b", "#1f5fbf", "#d3d7de"
