@@ -95,7 +95,8 @@ def _plan(sample: Sample) -> tuple[Any, np.ndarray]:
     from firconv.convolution import plan
 
     rng = np.random.default_rng(0)
-    x, h = rng.standard_normal(sample.shape), rng.standard_normal(sample.taps)
+    x: np.ndarray = rng.standard_normal(sample.shape)
+    h: np.ndarray = rng.standard_normal(sample.taps)
     if sample.method == "separable":
         h = np.outer(h[:, 0], h[0])
     if sample.dtype == "int64":
@@ -126,7 +127,8 @@ def fit(samples: list[Sample], seconds: list[float]) -> cost.Machine:
     problems = [_plan(s)[0] for s in samples]
 
     def machine(logs: np.ndarray) -> cost.Machine:
-        return replace(cost.BUILT_IN, **dict(zip(names, map(float, np.exp(logs)), strict=True)))
+        constants: dict[str, Any] = dict(zip(names, map(float, np.exp(logs)), strict=True))
+        return replace(cost.BUILT_IN, **constants)
 
     def residuals(logs: np.ndarray) -> np.ndarray:
         m = machine(logs)

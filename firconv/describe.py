@@ -296,7 +296,9 @@ def outputs_of(call: Call, n: int, k: int, up: int, down: int, dilation: int) ->
 
 def _layout(call: Call, x_shape: Ints, h_shape: Ints, axes: Ints, outputs: Sequence[int],
             starts: Sequence[int]) -> tuple[Layout, int, int]:
-    shape, groups, outs = list(x_shape), [], []
+    shape = list(x_shape)
+    groups: list[int] = []
+    outs: list[int] = []
     for a, length in zip(axes, outputs, strict=True):
         shape[a] = length
     broadcast = len(h_shape) == len(x_shape) != len(axes)

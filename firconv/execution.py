@@ -16,7 +16,7 @@ from firconv import run_direct, run_fourier, tiles
 from firconv.planner import Decision, is_long
 from firconv.problem import IDLE, Lattice, Problem
 
-COMPLEX = {"float32": np.dtype(np.complex64), "float64": np.dtype(np.complex128), "longdouble": np.dtype(np.clongdouble)}
+COMPLEX: dict[str, np.dtype[Any]] = {"float32": np.dtype(np.complex64), "float64": np.dtype(np.complex128), "longdouble": np.dtype(np.clongdouble)}
 
 
 class Runner(Protocol):
@@ -59,8 +59,8 @@ class Direct:
         self.lattices = lattices
         taps = weights.dtype.kind == "c"
         real = np.dtype(work)
-        self.dtype = COMPLEX[work] if signal or taps else real
-        self.block = COMPLEX[work] if signal else real
+        self.dtype: np.dtype[Any] = COMPLEX[work] if signal or taps else real
+        self.block: np.dtype[Any] = COMPLEX[work] if signal else real
         self.pairs, self.planes_in, self.planes_out = signal and not taps, signal and taps, taps
         w = np.concatenate([weights.real, weights.imag]) if taps else weights
         if self.planes_in:
@@ -159,6 +159,7 @@ class Separable:
             more = np.empty(out.shape, out.dtype)
             self._term(term, finite, more)
             out[...] = more if i == 0 else out + more
+        assert self.kernel is not None
         dense = run_fourier.dense(self.kernel, self.lattices)
         run_fourier.overlay(dense, self.lattices, block, out)
 
@@ -181,8 +182,8 @@ class Fourier:
     def __init__(self, problem: Problem, decision: Decision, weights: np.ndarray, work: str):
         integer = problem.dtype.kind in "iu"
         is_complex = "c" in (problem.signal_dtype.kind, weights.dtype.kind)
-        block = np.dtype(np.float64) if integer else COMPLEX[work] if is_complex else np.dtype(work)
-        self.dtype = np.dtype(np.int64) if integer else block
+        block: np.dtype[Any] = np.dtype(np.float64) if integer else COMPLEX[work] if is_complex else np.dtype(work)
+        self.dtype: np.dtype[Any] = np.dtype(np.int64) if integer else block
         self.taps = run_fourier.FourierTaps(weights.astype(block), problem.lattices, decision.lengths, block, decision.tau)
 
     def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
@@ -198,7 +199,7 @@ class LongFourier:
 
     def __init__(self, problem: Problem, decision: Decision, weights: np.ndarray, work: str):
         is_complex = "c" in (problem.signal_dtype.kind, weights.dtype.kind)
-        self.dtype = COMPLEX[work] if is_complex else np.dtype(work)
+        self.dtype: np.dtype[Any] = COMPLEX[work] if is_complex else np.dtype(work)
         self.axis, self.tau = problem.filtered[0], decision.tau
         self.taps = weights.astype(self.dtype)
 
@@ -219,7 +220,7 @@ class Shifted:
     def __init__(self, problem: Problem, weights: np.ndarray, work: str):
         kind = problem.dtype.kind
         real = problem.dtype if work == "exact" else np.dtype(work)
-        self.dtype = COMPLEX[work] if kind == "c" else real
+        self.dtype: np.dtype[Any] = COMPLEX[work] if kind == "c" else real
         self.weights = weights.astype(self.dtype)
 
     def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:

@@ -9,6 +9,7 @@ taps are differences of cumulative sums, axis by axis.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,8 @@ class Ratios:
     def at(self, where: tuple[slice, ...]) -> np.ndarray | None:
         """The ratios of some outputs, (O, *outputs), or None where all are one."""
         picked = [i[s] for i, s in zip(self.index, where, strict=True)]
-        values = self.table[(slice(None), *np.ix_(*picked))]
+        where_in_table: Any = (slice(None), *np.ix_(*picked))
+        values = self.table[where_in_table]
         return None if np.all(values == 1) else values
 
 

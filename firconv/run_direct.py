@@ -59,7 +59,7 @@ class DirectTaps:
             if len(self._tables) > 64:
                 self._tables.clear()
             found = self._tables[key] = self._images(tiles.steps(x), tiles.steps(out), out.shape)
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _images(self, xs: tuple[int, ...], os: tuple[int, ...], shape: tuple[int, ...]) -> list[tuple[Any, ...]]:
         d, row, run = len(self.lattices), self.row_axis or 0, self.run_axis

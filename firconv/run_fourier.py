@@ -7,6 +7,7 @@ Blocks lie on a grid that starts at output 0 (period 0), so the bits of an outpu
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -37,7 +38,8 @@ def dense(weights: np.ndarray, lattices: tuple[Lattice, ...]) -> Dense:
         entries = [a.entries(i) for a, i in zip(lattices, r, strict=True)]
         k, s, a = ([e[j] for e in entries] for j in range(3))
         for i in range(weights.shape[1]):
-            full[(slice(None), *r, i, *_open(s), *_open(a))] = weights[(slice(None), i, *np.ix_(*k))]
+            picked: Any = (slice(None), i, *np.ix_(*k))
+            full[(slice(None), *r, i, *_open(s), *_open(a))] = weights[picked]
         support[(*r, *_open(s), *_open(a))] = True
     reach = full.shape[2 + 2 * d:]
     full = full.reshape((weights.shape[0] * int(np.prod(outs)), weights.shape[1] * int(np.prod(ins)), *reach))
@@ -67,7 +69,8 @@ class FourierTaps:
         self.lattices, self.work, self.tau = lattices, work, tau
         self.axes = tuple(i for i, n in enumerate(lengths) if n > 1) or (len(lengths) - 1,)
         self.lengths = tuple(lengths[a] for a in self.axes)
-        self._weights, self._cache, self._lock = weights, {}, threading.Lock()
+        self._weights, self._lock = weights, threading.Lock()
+        self._cache: dict[Any, Any] = {}
         self.steps = tuple(n - lattices[a].reach + 1 for a, n in zip(self.axes, self.lengths, strict=True))
 
     def dense(self) -> Dense:
@@ -86,7 +89,7 @@ class FourierTaps:
         taps = self.dense()
         return self._once(dtype, lambda: fourier.prepare(taps.weights, taps.support, self.lengths, dtype))
 
-    def _once(self, key: Any, make: Any) -> Any:
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._cache:
             with self._lock:
                 if key not in self._cache:
@@ -289,7 +292,7 @@ def _integers_again(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsu
         block = np.ascontiguousarray(blocks[at]).astype(np.int64)
         stored = np.ones(found.weights.shape[1:], bool) if found.support is None else found.support[o]
         offsets = np.ravel_multi_index(np.nonzero(stored), block.shape).astype(np.int64)
-        y = np.empty(out.shape[lead + 1:], np.int64)
+        y: np.ndarray = np.empty(out.shape[lead + 1:], np.int64)
         index = np.indices(y.shape[:-1]).reshape(y.ndim - 1, y.size // y.shape[-1])
         rows = (np.ravel_multi_index((*index, np.zeros(index.shape[1], np.int64)), block.shape[1:]).astype(np.int64)
                 if index.size else np.zeros(1, np.int64))

@@ -7,6 +7,7 @@ absent terms (zeros beyond the ends, stuffed zeros) must not become 0·Inf.
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -28,11 +29,11 @@ def correlate(weights: np.ndarray, lattices: tuple[Lattice, ...], x: np.ndarray,
         steps = [list(zip(*a.entries(r), strict=True)) for a, r in zip(lattices, part, strict=True)]
         target = out[(slice(None),) + tuple(slice(r, None, a.out_parts) for a, r in zip(lattices, part, strict=True))]
         for taps in product(*steps):
-            index = tuple(int(k) for k, _, _ in taps)
+            index: Any = (slice(None), slice(None), *(int(k) for k, _, _ in taps))
             ranges = [_overlap(a, int(s), int(d), lo, n, m) for a, (_, s, d), lo, n, m in
                       zip(lattices, taps, start, target.shape[1:], x.shape[1:], strict=True)]
             if all(to.start < to.stop for to, _ in ranges):
-                _add(weights[(slice(None), slice(None), *index)], x, target, ranges)
+                _add(weights[index], x, target, ranges)
 
 
 def _overlap(a: Lattice, s: int, d: int, start: int, outputs: int, samples: int) -> tuple[slice, slice]:
@@ -48,4 +49,6 @@ def _add(w: np.ndarray, x: np.ndarray, out: np.ndarray, ranges: list[tuple[slice
     to, at = (tuple(pair[i] for pair in ranges) for i in (0, 1))
     for o in range(w.shape[0]):
         for i in range(w.shape[1]):
-            out[(o, *to)] += w[o, i] * x[(i, *at)]
+            here: Any = (o, *to)
+            there: Any = (i, *at)
+            out[here] += w[o, i] * x[there]
