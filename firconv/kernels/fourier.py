@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import fft
 
-from . import guard
+from firconv.kernels import guard
 
 CHUNK = 16  # blocks whose footprints are summed in one go
 
@@ -217,7 +217,7 @@ def _filter(spectrum: Spectrum, x: NDArray[Any], out: NDArray[Any], exponents: N
     product = _multiply(_forward(spectrum, x), spectrum.values)
     y = _inverse(spectrum, product)
     wanted = out.shape[-len(spectrum.lengths) :]
-    y = y[(..., *(slice(n) for n in wanted))]
+    y = y[guard.crop(wanted)]
     if exponents is None and not spectrum.exponents.any():
         out[...] = y
         return
@@ -248,11 +248,10 @@ def _multiply(x: NDArray[Any], h: NDArray[Any]) -> NDArray[Any]:
     """Sum over input channels of the products of spectra, (…, I, *F) × (O, I, *F) → (…, O, *F)."""
     if h.shape[:2] == (1, 1):
         return np.multiply(x, h[0], out=x)
-    dims = h.ndim - 2
-    channel = [x[(..., slice(i, i + 1), *[slice(None)] * dims)] for i in range(h.shape[1])]
-    total = channel[0] * h[:, 0]
-    for i in range(1, h.shape[1]):
-        total += channel[i] * h[:, i]
+    channels = np.split(x, h.shape[1], axis=1 - h.ndim)
+    total = channels[0] * h[:, 0]
+    for i in range(1, len(channels)):
+        total += channels[i] * h[:, i]
     return total
 
 
@@ -286,7 +285,7 @@ def correlate_integers(
     """Filter blocks of integers held as doubles into int64, exactly; return the blocks where that is not proven.
 
     The FFT's error is at most c·u·log₂N·‖x‖₂·‖w[o]‖₂ with the proven c of `guard`; below 1/2, rounding to the nearest
-    integer is exact. The mask broadcasts to `out`: all outputs of a channel of a block, or none.
+    integer is exact. The proof covers lengths with no prime factor above 5; other lengths prove nothing. The mask broadcasts to `out`: all outputs of a channel of a block, or none.
     """
     dims = len(spectrum.lengths)
     blocks = np.asarray(blocks, np.float64)
@@ -295,6 +294,10 @@ def correlate_integers(
     _filter(spectrum, blocks, y, None)
     levels = guard.PROVEN * spectrum.levels + spectrum.weights.shape[1] + 3
     reach = 1.001 * levels * 2.0**-53 * np.sqrt(found.energy)
-    unsure = ~(reach[:, None] * spectrum.norms < 0.5).reshape(*out.shape[:-dims], *[1] * dims)
+    if any(30**64 % n for n in spectrum.lengths):
+        reach[:] = np.inf
+    with np.errstate(invalid="ignore"):
+        unsure = ~(reach[:, None] * spectrum.norms < 0.5)
+    unsure = unsure.reshape(*out.shape[:-dims], *[1] * dims)
     np.copyto(out, np.where(unsure, 0, np.rint(y)), casting="unsafe")
     return unsure if unsure.any() else None

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from . import guard
+from firconv.kernels import guard
 
 Parallel = Callable[[Callable[[Any], None], Iterable[Any]], None]
 WIDE = 64  # columns transformed at once
@@ -80,8 +80,7 @@ def correlate(
     if broken:
         clean = np.where(np.isfinite(part), part, 0).astype(out.dtype)
         peak = max(float(np.abs(clean.real).max()), float(np.abs(clean.imag).max()))
-    bend = math.frexp(peak)[1], math.frexp(max(np.abs(weights.real).max(), np.abs(weights.imag).max()))[1]
-    bend = tuple(0 if abs(e) < 25 else e for e in bend)
+    bend = _exponent(peak), _exponent(max(np.abs(weights.real).max(), np.abs(weights.imag).max()))
     clean, taps = _ldexp(clean, -bend[0]), _ldexp(weights, -bend[1])
     points = max(lead + len(clean), len(out) + len(weights) - 1 - lead, 1 << 12)
     _transform(clean, taps, lead, out, shape_for(points), parallel)
@@ -92,6 +91,12 @@ def correlate(
     if broken:
         _overlay(part, weights, lead, out)
     return unsure
+
+
+def _exponent(peak: float) -> int:
+    """Power of two to take out of data of this size; 0 where it does no harm."""
+    exponent = math.frexp(peak)[1]
+    return 0 if abs(exponent) < 25 else exponent
 
 
 def _ldexp(x: NDArray[Any], exponent: int) -> NDArray[Any]:

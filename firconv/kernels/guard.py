@@ -12,8 +12,11 @@ so the promise |ŷ − y|[n] ≤ τ · ‖h‖₂ · S[n], S[n] = ‖x on the fo
 (1) follows from the normwise bound of the transforms. Cauchy and Schwarz carry it to each sample: with relative errors
 δX, δH of the two spectra, |Σ δX·H + X·δH| / N ≤ (‖δX‖₂·‖H‖₂ + ‖X‖₂·‖δH‖₂) / N, and ‖X‖₂ = √N·‖x‖₂. The inverse adds
 γ · Σ|X·H| / N ≤ γ · ‖x‖₂·‖h‖₂. Butterflies of radix 2, 3, 4, 5 cost at most 7.5·u for each unit of log₂N (Higham 2002,
-theorem 24.2; Brisebarre et al. 2020 for the twiddles), hence c = 23, `PROVEN`, which double precision uses. Single
-precision uses `MARGIN`; what it refuses is tried again in double precision.
+theorem 24.2; Brisebarre et al. 2020 for the twiddles), hence c = 23 to first order in u, `PROVEN`, for lengths without
+prime factors above 5. Double precision uses it. Single precision uses `MARGIN`, which rests on measurement.
+
+`survey` measures all blocks in one pass, and nearly always that settles it. For the others `Footprints` single out the
+outputs that an FFT cannot vouch for. `overlay` repairs NaN and Inf.
 """
 
 from __future__ import annotations
@@ -29,13 +32,12 @@ from numba import types
 from numpy.typing import NDArray
 from scipy import fft
 
-from .compiled import compiled, const, mutable
+from firconv.kernels.compiled import compiled, const, mutable
 
 PROVEN = 23.0  # c of equation (1) by proof, for any data
-MARGIN = 4.0  # c used in single precision: over four times the worst that a search over tones, chirps, … found
+MARGIN = 4.0  # c used in single precision, not proven: a search over tones, chirps, matched taps, … found 0.86 at most
 RANGE = 20.0  # log2 of C(x)·C(h) up to which an FFT is trusted, C(v) = max|v| / geometric mean of |v| ≠ 0
 SAFE = {4: (2.0**-30, 2.0**30), 8: (2.0**-300, 2.0**300)}  # by bytes: largest samples that need no scaling
-_BITS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 SUBNORMAL = 1.25  # a logarithm read from the bits errs by less than this factor, subnormal samples included
 
 
@@ -162,13 +164,13 @@ def survey(
     parts = 2 if blocks.dtype.kind == "c" else 1
     line, strides = _line(blocks)
     if parts == 2:
-        line = line.view(line.real.dtype)
+        line = line.view(np.dtype(line.real.dtype))
     starts, *layout = _layout(blocks.shape, strides, taps, wanted, parts)
     found = np.empty((len(starts), 4))
-    least, most = SAFE[line.itemsize]
+    (least, most), bits = SAFE[line.itemsize], np.int32 if line.itemsize == 4 else np.int64
     border = np.array((least, most, limits.share, limits.room))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        odd = _scan(line, line.view(_BITS[line.itemsize]), starts, *layout, border, found)
+        odd = _scan(line, line.view(bits), starts, *layout, border, found)
     return Survey(found[:, 0], found[:, 1], found[:, 2], found[:, 3], odd)
 
 
@@ -231,6 +233,11 @@ def _offsets(shape: Sequence[int], strides: Sequence[int]) -> NDArray[np.int64]:
 # --- exact answers, for the blocks that need them ---------------------------------------------------------------------
 
 
+def crop(wanted: tuple[int, ...]) -> Any:
+    """Index of the first `wanted` places of the trailing axes."""
+    return (..., *(slice(n) for n in wanted))
+
+
 def spread(values: NDArray[Any]) -> float:
     """Log2 of C(v) = max|v| / geometric mean of |v| ≠ 0, over real and imaginary parts; 0 if all are 0."""
     v = np.ascontiguousarray(values)
@@ -243,7 +250,7 @@ def lattice(support: NDArray[np.bool_] | None, taps: tuple[int, ...]) -> tuple[i
     """Steps per axis if the stored taps, alike in all channels, are every step-th from the first to the last."""
     if support is None:
         return (1,) * len(taps)
-    used = [support.any(axis=tuple(a for a in range(support.ndim) if a != axis)) for axis in range(2, support.ndim)]
+    used = [np.any(support, axis=tuple(a for a in range(support.ndim) if a != axis)) for axis in range(2, support.ndim)]
     steps = []
     for along in used:
         gaps = np.diff(np.flatnonzero(along))
@@ -294,7 +301,7 @@ class Footprints:
             size = np.sqrt(np.square(values).sum(axis=tuple(range(1, dims + 2)), keepdims=True))
             points = math.prod(values.shape[1:])
             slack = PROVEN * 2.0**-53 * (np.log2(points) + 1) * np.sqrt(self.support[0].size) * size
-            sums = _circular(values, self.support, dims)[(..., *(slice(n) for n in self.wanted))]
+            sums = _circular(values, self.support, dims)[crop(self.wanted)]
             return sums, slack
         total = values.sum(axis=1, keepdims=True, dtype=np.float64)
         for axis, (step, n) in enumerate(zip(self.steps, self.wanted, strict=True), start=2):
@@ -321,21 +328,24 @@ class Footprints:
         exponent = np.frexp(peak)[1].reshape(shape)
         pieces = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
         parts = [np.abs(np.ldexp(p.astype(np.float64), -exponent)) for p in pieces]
-        power = sum(np.square(p) for p in parts)
+        power = np.asarray(np.sum([np.square(p) for p in parts], axis=0))
         energy, slack = self.sums(power)
         need = 1.001 * factor**2 * power.sum(axis=whole).reshape(shape)
         failed = energy - slack < need
         silent = np.zeros(failed.shape, bool)
         if failed.any() or wild.any():
-            silent = np.rint(self.sums(sum(p != 0 for p in parts).astype(np.float64))[0]) == 0
+            silent = self._count(parts) == 0
         if wild.any():
             failed[wild] |= self._wild([p[wild] for p in parts], (energy + slack)[wild], spread)
         return failed & ~silent, silent
 
+    def _count(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Numbers ≠ 0 under the taps of each output."""
+        return np.rint(self.sums(np.asarray(np.sum([p != 0 for p in parts], axis=0, dtype=np.float64)))[0])
+
     def _wild(self, parts: list[NDArray[np.float64]], energy: NDArray[np.float64], spread: float) -> NDArray[np.bool_]:
-        logs = sum(np.log2(np.where(p == 0, 1, p)) for p in parts)
-        many = np.maximum(np.rint(self.sums(sum(p != 0 for p in parts).astype(np.float64))[0]), 1)
-        total, slack = self.sums(logs)
+        many = np.maximum(self._count(parts), 1)
+        total, slack = self.sums(np.asarray(np.sum([np.log2(np.where(p == 0, 1, p)) for p in parts], axis=0)))
         above = 0.5 * np.log2(np.maximum(energy, 1e-300)) - (total - slack) / many
         return above + spread > RANGE
 
@@ -394,7 +404,7 @@ def _count(shape: tuple[int, ...], pairs: list[tuple[NDArray[np.bool_], NDArray[
         if len(marked) * taps.size <= 16 * samples.size * max(1, len(taps)):
             _scatter(total, marked, taps)
         else:
-            total += np.rint(_circular(samples, taps, samples.ndim - 1)[(..., *(slice(n) for n in shape[1:]))])
+            total += np.rint(_circular(samples, taps, samples.ndim - 1)[crop(shape[1:])])
     return total
 
 
