@@ -32,8 +32,6 @@ def main(arguments: list[str] | None = None) -> int:
     hold_threads()
     with scipy.fft.set_workers(2):
         results = measure(options, Console(width=options.width))
-    if options.json:
-        options.json.write_text(json.dumps(results.as_dict(), indent=1, default=str), encoding="utf-8")
     if options.docs:
         PAGE.write_text(report.page(results), encoding="utf-8")
     return 0
@@ -83,17 +81,25 @@ def measure(options: argparse.Namespace, console: Console) -> report.Results:
         )
     results = report.Results(machine.measure(0.3 if quick else 1.0), " ".join(["python -m benchmarks", *options.parts]))
     if "table" in parts:
-        cases = [case for case in all_cases() if fnmatch.fnmatch(case.name, options.only)]
-        results.rows = table.run_table(cases, results.machine, 0.3 if quick else 1.5, lambda row: tell(console, row))
+        for case in all_cases():
+            if fnmatch.fnmatch(case.name, options.only):
+                results.rows.append(table.run_case(case, results.machine, 0.3 if quick else 1.5))
+                tell(console, results.rows[-1])
+                save(results, options.json)
     if "fresh" in parts:
         results.facts = fresh.run_fresh(2 if quick else 5, memory=not quick)
     if "regret" in parts:
         some = grid.questions()[:: 5 if quick else 1]
-        results.regrets = regret.run_regret(
-            some, 0.15 if quick else 0.4, lambda item: progress(console, item, len(some))
-        )
+        results.regrets = regret.run_regret(some, 0.15 if quick else 0.4, lambda item: progress(console, item))
+    save(results, options.json)
     report.show(console, results)
     return results
+
+
+def save(results: report.Results, target: Path | None) -> None:
+    """Write what there is so far: a long run that is stopped keeps its rows."""
+    if target:
+        target.write_text(json.dumps(results.as_dict(), indent=1, default=str), encoding="utf-8")
 
 
 def tell(console: Console, row: table.Row) -> None:
@@ -103,7 +109,7 @@ def tell(console: Console, row: table.Row) -> None:
         console.print(f"  [red]{name} computes something else: {trouble}[/red]")
 
 
-def progress(console: Console, item: regret.Regret, total: int) -> None:
+def progress(console: Console, item: regret.Regret) -> None:
     """Choices that cost more than a tenth, as they are found."""
     if item.regret > 1.1:
         console.print(f"regret {item.regret:.2f}  {item.question}: {item.chosen}, best {item.best}", highlight=False)

@@ -12,17 +12,19 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 Run = Callable[[], Array]
 
-DIRECT_LIMIT = 2.5e9  # multiply-adds: above, a plain direct sum of a peer takes seconds and cannot be the fastest
+# Multiply-adds above which a peer's plain sum takes seconds and cannot be the fastest: it is not run there.
+PLAIN = 2.5e9
+SLOW_PLAIN = 3e8  # one multiply-add per nanosecond or worse
 TOLERANCE = {"float32": 2e-6, "float64": 2e-13, "complex64": 4e-6, "complex128": 4e-13}
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Another library's call for the same result; `direct` marks plain sums, not run beyond `DIRECT_LIMIT`."""
+    """Another library's call for the same result; not run when the defining sum has more than `limit` multiply-adds."""
 
     name: str
     run: Run
-    direct: bool = False
+    limit: float = float("inf")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Bench:
 
     def affordable(self) -> list[Peer]:
         """The peers (not the references) worth running at this size."""
-        return [peer for peer in self.peers if not (peer.direct and self.macs > DIRECT_LIMIT)]
+        return [peer for peer in self.peers if self.macs <= peer.limit]
 
     def disagreement(self, result: Array, trusted: Array) -> str:
         """Why `result` is not the trusted one up to rounding; empty when it is."""

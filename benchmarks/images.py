@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks import halide_peer
-from benchmarks.bench import Array, Bench, Peer, Run, has, noise, problem
+from benchmarks.bench import SLOW_PLAIN, Array, Bench, Peer, Run, has, noise, problem
 
 
 def dense(size: int, width: int, dtype: str) -> Bench:
@@ -33,7 +33,7 @@ def _scipy_image(x: Array, h: Array) -> list[Peer]:
         return signal.oaconvolve(np.pad(x, half, "reflect"), h[::-1, ::-1], "valid")
 
     return [
-        Peer("ndimage.correlate", lambda: ndimage.correlate(x, h, mode="mirror"), direct=h.size > 25),
+        Peer("ndimage.correlate", lambda: ndimage.correlate(x, h, mode="mirror"), SLOW_PLAIN),
         Peer("oaconvolve", transformed),
     ]
 
@@ -49,7 +49,7 @@ def _torch_image(x: Array, h: Array) -> list[Peer]:
         padded = torch.nn.functional.pad(image, (half, half, half, half), mode="reflect")
         return torch.conv2d(padded, kernel)[0, 0].numpy()
 
-    return [Peer("torch conv2d", run, direct=True)]
+    return [Peer("torch conv2d", run, SLOW_PLAIN)]
 
 
 def dense_valid(size: int, width: int, dtype: str) -> Bench:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks import ipp
-from benchmarks.bench import Array, Bench, Peer, has, noise, problem
+from benchmarks.bench import PLAIN, SLOW_PLAIN, Array, Bench, Peer, has, noise, problem
 
 
 def line(n: int, taps: int, dtype: str) -> Bench:
@@ -29,12 +29,12 @@ def _numpy_scipy(x: Array, h: Array) -> list[Peer]:
         return ndimage.convolve1d(np.pad(x, (reach - reach // 2, reach // 2)), h, mode="constant")
 
     return [
-        Peer("np.convolve", lambda: np.convolve(x, h), direct=True),
+        Peer("np.convolve", lambda: np.convolve(x, h), PLAIN),
         Peer("oaconvolve", lambda: signal.oaconvolve(x, h)),
         Peer("fftconvolve", lambda: signal.fftconvolve(x, h)),
-        Peer("upfirdn", lambda: signal.upfirdn(h, x), direct=True),
-        Peer("lfilter", filtered, direct=True),
-        Peer("ndimage.convolve1d", padded, direct=True),
+        Peer("upfirdn", lambda: signal.upfirdn(h, x), SLOW_PLAIN),
+        Peer("lfilter", filtered, PLAIN),
+        Peer("ndimage.convolve1d", padded, SLOW_PLAIN),
     ]
 
 
@@ -55,7 +55,7 @@ def _opencv_line(x: Array, h: Array) -> list[Peer]:
     def separable() -> Array:
         return cv2.sepFilter2D(padded(), -1, row, one, anchor=(anchor, 0), borderType=cv2.BORDER_CONSTANT)[0]
 
-    return [Peer("cv2.filter2D", dense), Peer("cv2.sepFilter2D", separable, direct=True)]
+    return [Peer("cv2.filter2D", dense), Peer("cv2.sepFilter2D", separable, PLAIN)]
 
 
 def _torch_line(x: Array, h: Array) -> list[Peer]:
@@ -73,7 +73,7 @@ def _torch_line(x: Array, h: Array) -> list[Peer]:
         spectrum = torch.fft.rfft(signal, length) * torch.fft.rfft(taps, length)
         return torch.fft.irfft(spectrum, length)[:n].numpy()
 
-    return [Peer("torch conv1d", direct, direct=True), Peer("torch.fft", transformed)]
+    return [Peer("torch conv1d", direct, SLOW_PLAIN), Peer("torch.fft", transformed)]
 
 
 def _smooth(n: int) -> int:
@@ -96,7 +96,7 @@ def _scipy_channels(x: Array, h: Array) -> list[Peer]:
     return [
         Peer("oaconvolve", lambda: signal.oaconvolve(x, h[None], "same", axes=-1)),
         Peer("fftconvolve", lambda: signal.fftconvolve(x, h[None], "same", axes=-1)),
-        Peer("ndimage.convolve1d", lambda: ndimage.convolve1d(x, h, mode="constant"), direct=True),
+        Peer("ndimage.convolve1d", lambda: ndimage.convolve1d(x, h, mode="constant"), SLOW_PLAIN),
     ]
 
 
@@ -118,7 +118,7 @@ def _torch_channels(x: Array, h: Array) -> list[Peer]:
     import torch
 
     batch, taps = torch.from_numpy(x)[:, None], torch.from_numpy(h).flip(0)[None, None]
-    return [Peer("torch conv1d", lambda: torch.conv1d(batch, taps, padding=len(h) // 2)[:, 0].numpy(), direct=True)]
+    return [Peer("torch conv1d", lambda: torch.conv1d(batch, taps, padding=len(h) // 2)[:, 0].numpy(), SLOW_PLAIN)]
 
 
 def rates(n: int, taps: int, up: int, down: int, dtype: str) -> Bench:

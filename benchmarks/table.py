@@ -60,15 +60,6 @@ class Row:
         return {**asdict(self), "ratio": self.ratio, "reference_ratio": self.reference_ratio, "passed": self.passed}
 
 
-def run_table(cases: Iterable[Case], machine: Machine, seconds: float, told: Callable[[Row], None]) -> list[Row]:
-    """Every case in turn; `told` hears of each row when it is done."""
-    rows = []
-    for case in cases:
-        rows.append(run_case(case, machine, seconds))
-        told(rows[-1])
-    return rows
-
-
 def run_case(case: Case, machine: Machine, seconds: float) -> Row:
     """Check, race, and race again while the ratio is below or close to what is wanted."""
     bench = case.build()
