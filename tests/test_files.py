@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import png
 import pytest
 import soundfile
 import tifffile
@@ -16,7 +17,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from firconv import files
-from firconv.files import Signal, read, saturated, whole, write
+from firconv.files import Signal, images, read, saturated, whole, write
 from firconv.files.sound import SoundInfo, sound_blocks, sound_info, sound_writer
 
 RNG = np.random.default_rng(7)
@@ -160,6 +161,26 @@ def test_sixteen_bit_png_agrees_with_opencv(tmp_path, colours):
     write(tmp_path / "b.png", Signal(array, "image"))
     back = cv2.imread(str(tmp_path / "b.png"), cv2.IMREAD_UNCHANGED)
     assert_array_equal(back[..., ::-1] if colours == 3 else back, array)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("colours", [1, 2, 3, 4])
+def test_sixteen_bit_png_agrees_with_pypng(tmp_path, colours, interlaced):
+    array = picture("uint16", colours)
+    writer = png.Writer(53, 37, greyscale=colours < 3, alpha=colours in (2, 4), bitdepth=16, interlace=interlaced)
+    with open(tmp_path / "a.png", "wb") as file:
+        writer.write(file, array.reshape(37, -1))
+    signal = read(tmp_path / "a.png")
+    back = signal.array if signal.alpha is None else np.dstack([signal.array, signal.alpha])
+    assert_array_equal(back, array)
+    assert_array_equal(images._read_pypng(tmp_path / "a.png", {}).array.squeeze(), array)
+
+
+def test_sixteen_bit_png_with_a_transparent_colour_is_refused(tmp_path):
+    with open(tmp_path / "a.png", "wb") as file:
+        png.Writer(2, 1, greyscale=False, bitdepth=16, transparent=(1, 2, 3)).write(file, [[1, 2, 3, 4, 5, 6]])
+    with pytest.raises(ValueError, match="16-bit PNG with a transparent colour; save it with an alpha channel"):
+        read(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("colours", [1, 3])

@@ -39,7 +39,7 @@ def draw(done: list[Case], folder: Path) -> list[Path]:
     made = []
     with matplotlib.rc_context(plain | _STYLE):  # under the user's own style it would be another figure
         for case in done:
-            figure = Figure(figsize=(12, 4.0), layout="constrained")
+            figure = Figure(figsize=(12, 4.1), layout="constrained")
             _row(figure, case)
             made.append(_saved(figure, folder / f"{case.name}.png"))
         figure = Figure(figsize=(12, 4.1 * len(done)), layout="constrained")

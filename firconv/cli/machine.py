@@ -40,7 +40,15 @@ def run_config(options: argparse.Namespace) -> None:
 def run_calibrate(options: argparse.Namespace) -> None:
     """Measure this machine and keep the constants in the user's cache folder."""
     from firconv import cost
+    from firconv.calibration import calibrate
 
     with progress("measuring this machine", 1.0) as advance:
-        path = cost.calibrate(progress=advance)
-    print(f"plans now fit this machine: {path}")
+        reached = 0.0
+
+        def show(what: str, done: int, total: int) -> None:
+            nonlocal reached
+            advance(done / total - reached)
+            reached = done / total
+
+        constants = calibrate(show)
+    print(f"plans now use constants of {constants.provenance}, kept in {cost.store()}")

@@ -54,12 +54,12 @@ def cases() -> list[Case]:
     mri = np.frombuffer(gzip.decompress(_sample("s1045.ima.gz")), ">u2").reshape(256, 256).astype(np.uint16)
     photo = np.asarray(Image.open(io.BytesIO(_sample("grace_hopper.jpg"))))
     alpha = FIR(firwin(81, (8, 13), pass_zero="bandpass", fs=EEG_RATE), "center", fs=EEG_RATE)
-    blur, sharp = filters.gaussian(2.0, 2), filters.unsharp(2.0, 1.5)
+    blur, sharp = filters.gaussian(2.0, 2), filters.unsharp(2.0, 1.0)
     sharp = FIR(sharp.taps.astype(np.float32), sharp.origin)  # 8-bit pixels need no more
     return [
         _case("eeg", "EEG, 4 channels", "alpha band-pass, 8–13 Hz, 81 taps", eeg, alpha, "symmetric"),
         _case("mri", "MRI, 256 × 256", "Gaussian, σ = 2 pixels, 17 × 17 taps", mri.astype(float), blur, "reflect"),
-        _case("photo", "Photo, 600 × 512 × 3", "unsharp mask, σ = 2 pixels, amount 1.5", photo, sharp, "reflect"),
+        _case("photo", "Photo, 600 × 512 × 3", "unsharp mask, σ = 2 pixels, amount 1", photo, sharp, "reflect"),
     ]
 
 
