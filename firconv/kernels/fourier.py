@@ -285,7 +285,8 @@ def correlate_integers(
     """Filter blocks of integers held as doubles into int64, exactly; return the blocks where that is not proven.
 
     The FFT's error is at most c·u·log₂N·‖x‖₂·‖w[o]‖₂ with the proven c of `guard`; below 1/2, rounding to the nearest
-    integer is exact. The proof covers lengths with no prime factor above 5; other lengths prove nothing. The mask broadcasts to `out`: all outputs of a channel of a block, or none.
+    integer is exact. The proof covers lengths with no prime factor above 5; other lengths prove nothing. The
+    mask broadcasts to `out`: all outputs of a channel of a block, or none.
     """
     dims = len(spectrum.lengths)
     blocks = np.asarray(blocks, np.float64)

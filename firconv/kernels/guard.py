@@ -205,7 +205,9 @@ def _layout(
     lengths = (*shape[batch + 1 : -1], shape[-1] * parts)
     taps = (*taps[:-1], taps[-1] * parts)
     lasts = (*(n - 1 for n in wanted[:-1]), (wanted[-1] - 1) * parts)
-    sizes = (*(max(1, -(-k // 4)) for k in taps[:-1]), _width(taps[-1]))
+    sizes = [-(-k // 4) for k in taps]
+    if max(sizes[:-1], default=1) == 1:
+        sizes[-1] = _width(taps[-1])
     grid = [-(-n // m) for n, m in zip(lengths, sizes, strict=True)]
     steps = [math.prod(grid[a + 1 :]) for a in range(len(grid))]
     windows = _offsets([-(-n // m) + 1 for n, m in zip(lasts, sizes, strict=True)], steps)
@@ -218,7 +220,7 @@ def _layout(
 
 
 def _width(k: int) -> int:
-    """Columns of a sub-block: a quarter of the taps, in whole vectors where they are long enough."""
+    """Columns of a sub-block of one row: a quarter of the taps, in whole vectors where they are long enough."""
     return min(8 * max(2, k // 32), 4096) if k >= 31 else (k + 1) // 2
 
 
