@@ -441,8 +441,8 @@ class Plan:
         xv, yv = describe.signal_view(self.layout, x), describe.output_view(self.layout, y)
         boxes = banks[0][1] if grid is None else banks[0][0].boxes(grid)
         for i, ((at, outs), (runner, _)) in enumerate(zip(self._index(), banks, strict=True)):
-            signal = xv[at][None]
-            target = yv[at + outs] if self.layout.outs else yv[at][None]
+            signal = xv[(*at, ...)][None]
+            target = yv[at + outs] if self.layout.outs else yv[(*at, ...)][None]
             ratio = None if ratios is None else self._ratios_of(ratios, i)
             tasks += [(runner, ratio, window, box, signal, target) for box in boxes]
         if self._seconds() < 2e-4:

@@ -113,8 +113,14 @@ def peak(plan: Plan, x: np.ndarray) -> float:
 
 
 def exact_work(plan: Plan, x: np.ndarray) -> str:
-    """Arithmetic that is exact for these integers: doubles below 2⁵³, else 64-bit integers."""
-    return "float64" if peak(plan, x) * plan.facts.norm1 < 2.0**53 else "int64"
+    """Arithmetic that is exact for these integers: doubles below 2⁵³, else 64-bit integers.
+
+    An FFT stays "exact", its rounding checked block by block, as long as doubles hold samples and taps.
+    """
+    largest, norm = peak(plan, x), plan.facts.norm1
+    if plan.decision.method in ("fft", "overlap_save"):
+        return "exact" if max(largest, norm) < 2.0**53 else "int64"
+    return "float64" if largest * norm < 2.0**53 else "int64"
 
 
 def check_overflow(plan: Plan, x: np.ndarray, y: np.ndarray, grid: tiles.Grid | None = None) -> None:
@@ -166,7 +172,7 @@ def _again(plan: Plan, x: np.ndarray, work: str, shape: tuple[int, ...], grid: t
         flat = int(np.ravel_multi_index(at, [plan.shape[d] for d in plan.layout.groups])) if at else 0
         o = int(np.ravel_multi_index(outs, [plan.shape[d] for d in plan.layout.outs[:-1]])) * lasts if outs else 0
         run = execution.runner(plan.problem, decision, weights[flat, o:o + lasts][:, None], work)
-        signal, result = xv[at][None], yv[at + outs] if plan.layout.outs else yv[at][None]
+        signal, result = xv[(*at, ...)][None], yv[at + outs] if plan.layout.outs else yv[(*at, ...)][None]
         for box in run.boxes(grid):
             run.fill(grid, box, signal, result[(slice(None), *grid.outputs(box))])
     return y

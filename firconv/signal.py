@@ -63,7 +63,7 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> np
     _same_rank(a, b)
     if a.size == 0 or b.size == 0:
         return np.array([])
-    return _typed(convolution.convolve(*_ordered(a, b, mode), mode=mode, method=chosen), a, b)
+    return convolution.convolve(*_ordered(a, b, mode), mode=mode, method=chosen)
 
 
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> np.ndarray:
@@ -89,8 +89,8 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> n
         return np.array([])
     if mode == "valid" and _swap(a, b):
         back = convolution.correlate(b, a, "valid", chosen)
-        return _typed(back[(slice(None, None, -1),) * back.ndim].conj(), a, b)
-    return _typed(convolution.correlate(a, b, mode, chosen), a, b)
+        return back[(slice(None, None, -1),) * back.ndim].conj()
+    return convolution.correlate(a, b, mode, chosen)
 
 
 def _same_rank(a: np.ndarray, b: np.ndarray) -> None:
@@ -109,11 +109,6 @@ def _swap(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _ordered(a: np.ndarray, b: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray]:
     return (b, a) if mode == "valid" and _swap(a, b) else (a, b)
-
-
-def _typed(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """SciPy's dtype: that of the inputs, also for small integers, where a value that does not fit raises."""
-    return y
 
 
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> np.ndarray:
@@ -158,32 +153,41 @@ def _along(in1: Any, in2: Any, mode: str, axes: Any) -> np.ndarray:
     _same_rank(a, b)
     if a.size == 0 or b.size == 0:
         return np.array([])
-    where = tuple(range(a.ndim)) if axes is None else _axes(axes, a.ndim)
-    a, b = (v.astype(float) if v.dtype.kind in "biu" else v for v in (a, b))
+    named = tuple(range(a.ndim)) if axes is None else _axes(axes, a.ndim)
+    where = tuple(d for d in named if a.shape[d] != 1 and b.shape[d] != 1)    # a length of one multiplies, as in SciPy
     for d in set(range(a.ndim)) - set(where):
         if a.shape[d] != b.shape[d] and 1 not in (a.shape[d], b.shape[d]):
             raise ValueError(f"incompatible shapes for in1 and in2: {a.shape} and {b.shape}")
-    if mode == "valid":
-        inner = [d for d in where]
-        if _swap(a[tuple(slice(None) if d in inner else 0 for d in range(a.ndim))],
-                 b[tuple(slice(None) if d in inner else 0 for d in range(b.ndim))]):
-            a, b = b, a
-    if not where:
-        return a * b
-    return convolution.convolve(a, b, mode, axes=where)
+    filtered = tuple(slice(None) if d in where else 0 for d in range(a.ndim))
+    if mode == "valid" and _swap(a[filtered], b[filtered]):
+        a, b = b, a
+    y = a * b if not where else convolution.convolve(_inexact(a), _inexact(b), mode, axes=where)
+    return _centred(y, a.shape) if mode == "same" else y
+
+
+def _inexact(a: np.ndarray) -> np.ndarray:
+    return a.astype(float) if a.dtype.kind in "biu" else a
+
+
+def _centred(y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The middle of y of another shape: "same" crops dimensions that broadcasting made longer, too."""
+    starts = [(m - n) // 2 for m, n in zip(y.shape, shape, strict=True)]
+    return y[tuple(slice(i, i + n) for i, n in zip(starts, shape, strict=True))]
 
 
 def _axes(axes: Any, rank: int) -> tuple[int, ...]:
+    """Axes as SciPy takes them: any order, which means nothing."""
     found = np.atleast_1d(np.asarray(axes))
-    if found.dtype.kind not in "iu" and found.size:
+    if not found.size:
+        raise ValueError("when provided, axes cannot be empty")
+    if found.dtype.kind not in "iu" or found.ndim > 1:
         raise ValueError("axes must be a scalar or iterable of integers")
-    where = tuple(int(a) for a in found)
-    if any(not -rank <= a < rank for a in where):
+    if any(not -rank <= a < rank for a in found):
         raise ValueError("axes exceeds dimensionality of input")
-    where = tuple(a % rank for a in where)
-    if len(set(where)) != len(where):
+    where = sorted({int(a) % rank for a in found})
+    if len(where) != found.size:
         raise ValueError("all axes must be unique")
-    return where
+    return tuple(where)
 
 
 _BOUNDARIES = {"fill": "zero", "pad": "zero", "wrap": "wrap", "circular": "wrap", "symm": "symmetric", "symmetric": "symmetric"}
@@ -241,6 +245,8 @@ def _rule(a: np.ndarray, b: np.ndarray, mode: str, boundary: str, fillvalue: Any
     fill = np.asarray(fillvalue)
     if fill.size != 1:
         raise ValueError("`fillvalue` must be scalar or an array with one element.")
+    if fill.dtype.kind == "c" and "c" not in (a.dtype.kind, b.dtype.kind):
+        raise ValueError("could not cast `fillvalue` directly to the output type: it is complex")
     return ("constant", fill.item()) if rule == "zero" and fill.item() != 0 else rule
 
 
@@ -312,7 +318,6 @@ def _state(zi: Any, shape: tuple[int, ...], axis: int, k: int, kind: np.dtype) -
     wanted[axis] = k - 1
     if state.ndim != len(shape):
         raise ValueError(f"The number of dimensions of x and zi must match: expected {len(shape)}, found {state.ndim}.")
-    try:
-        return np.moveaxis(np.broadcast_to(state, wanted), axis, -1)
-    except ValueError:
-        raise ValueError(f"Unexpected shape for zi: expected {tuple(wanted)}, found {state.shape}.") from None
+    if state.shape[axis] != k - 1 or any(n not in (1, m) for n, m in zip(state.shape, wanted, strict=True)):
+        raise ValueError(f"Unexpected shape for zi: expected {tuple(wanted)}, found {state.shape}.")
+    return np.moveaxis(np.broadcast_to(state, wanted), axis, -1)

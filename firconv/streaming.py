@@ -88,11 +88,8 @@ class Stream:
         a, n = self._lattice, self.received
         if n <= 1 - a.in_parts * a.base:
             return 0                                                    # what the low end mirrors may not be there yet
-        periods = min(n // a.in_parts - a.base - self._span + 1, self._total() // a.out_parts)
-        if self._plan.decision.lengths:
-            periods = min((n // a.in_parts - a.base - self._span) // self._step + 1, periods // self._step)
-            periods *= self._step
-        return periods
+        blocks = (n // a.in_parts - a.base - self._span) // self._step + 1
+        return min(blocks, self._total() // a.out_parts // self._step) * self._step
 
     def flush(self, workers: int | None = None) -> np.ndarray:
         """The outputs that need the signal's end, which is now known. Nothing can be pushed after it.

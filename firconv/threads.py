@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,8 +22,8 @@ _home = os.getpid()
 
 def _forget() -> None:
     """A forked child has none of its parent's threads, and perhaps a lock that nobody will release."""
-    global _lock, _pool, _pool_size
-    _lock, _pool, _pool_size = threading.Lock(), None, 0
+    global _lock, _pool, _pool_size, _default
+    _lock, _pool, _pool_size, _default = threading.Lock(), None, 0, None
 
 
 if hasattr(os, "register_at_fork"):
@@ -55,8 +56,8 @@ def set_workers(workers: int | None) -> None:
 def get_workers() -> int:
     """The number of workers that a call without ``workers=`` uses here and now.
 
-    One in a child process of the process that imported firconv and in threads other than the main one, where somebody
-    else has already divided the cores, unless `set_workers` said otherwise; else FIRCONV_WORKERS, else all cores.
+    One in threads other than the main one, where somebody else has already divided the cores; else what `set_workers`
+    said in this process; else one in a child process, FIRCONV_WORKERS, or all cores.
 
     Examples
     --------
@@ -64,12 +65,20 @@ def get_workers() -> int:
     >>> firconv.get_workers() >= 1
     True
     """
-    if os.getpid() != _home or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         return 1
     if _default is not None:
         return _default
+    if _is_child():
+        return 1
     named = os.environ.get("FIRCONV_WORKERS")
     return available() if not named else _from_environment(named)
+
+
+def _is_child() -> bool:
+    """True in a fork of the process that loaded this module, and in every process that multiprocessing started."""
+    process = sys.modules.get("multiprocessing.process")
+    return os.getpid() != _home or (process is not None and process.parent_process() is not None)
 
 
 def _from_environment(text: str) -> int:
