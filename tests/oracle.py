@@ -138,9 +138,9 @@ def aligned(x, h, axes):
     """Taps with as many dimensions as the signal, and the filtered axes counted from zero, in the caller's order."""
     axes = tuple(range(h.ndim)) if axes is None else tuple(np.atleast_1d(axes))
     axes = tuple(int(a) % x.ndim for a in axes)
-    if h.ndim == x.ndim:
+    if h.ndim != len(axes):
+        assert h.ndim == x.ndim, "taps need one dimension per axis, or as many as the signal"
         return x, h, axes
-    assert h.ndim == len(axes), "taps need one dimension per axis, or as many as the signal"
     order = np.argsort(axes)
     shape = [1] * x.ndim
     for position in range(len(axes)):

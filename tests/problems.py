@@ -157,6 +157,9 @@ def _dimensions():
     yield Named("a bank in the middle", (4, 1, 9), (4, 3, 5), keywords={"axes": 2, "mode": "same"})
     yield Named("image in a batch, boundary per axis", (2, 8, 9, 3), (3, 4), keywords={
         "axes": (1, 2), "mode": "same", "boundary": ["wrap", "reflect"]})
+    yield Named("axes exchanged", (6, 7), (3, 2), keywords={
+        "axes": (1, 0), "mode": "same", "boundary": ["wrap", "edge"]})
+    yield Named("no dimensions", (), ())
     yield Named("1x1 image taps", (6, 6), (1, 1))
     yield Named("row taps", (6, 9), (1, 5), keywords={"mode": "same"})
     yield Named("column taps", (6, 9), (5, 1), keywords={"mode": "same"})
