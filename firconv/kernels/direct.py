@@ -27,7 +27,7 @@ from firconv.kernels.lanes import fma, fma2, item, lanes, load, load_part, sprea
 
 INDEX = const(int64)
 LAGS = 2  # a run of so many lags is worth the taps that each of the two sums adds alone
-NEAR = 20_480  # bytes of samples that stay in the first-level cache
+NEAR = 200_000  # bytes of samples that stay in the second-level cache; strips for the first level gained nothing
 
 
 # --- a pair of sums -------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def grid(
 
     r runs over 0 … count − 1 and j over 0 … n − 1; step is 1 for grey images, the number of channels for interleaved
     ones. With `accumulate` the sums go on from what `out` holds. Columns are done in strips whose samples stay in the
-    first-level cache from one pair of rows to the next; the last of an odd number of rows is a pair of halves.
+    second-level cache from one pair of rows to the next; the last of an odd number of rows is a pair of halves.
     """
     ky, kx = weights.shape
     one, zero = lanes(x), weights.dtype.type(0)
