@@ -38,8 +38,8 @@ def separable(rows: FIR, columns: FIR | None = None) -> FIR:
 def frequency_transformation(fir: FIR, transform: Any = None) -> FIR:
     """The rotational 2-D filter whose response is that of `fir` along the contours of a transformation (ftrans2).
 
-    A(ω) = Σ a[n]·cos(nω) becomes Σ a[n]·Tₙ(F(ω₀, ω₁)) with Chebyshev's Tₙ, where F replaces cos ω. With McClellan's F the
-    axes carry the 1-D response exactly: H(f, 0) = H(0, f) = H(f), contours are nearly circular for low f.
+    A(ω) = Σ a[n]·cos(nω) becomes Σ a[n]·Tₙ(F(ω₀, ω₁)) with Chebyshev's Tₙ, where F replaces cos ω. With McClellan's F
+    the axes carry the 1-D response exactly: H(f, 0) = H(0, f) = H(f), contours are nearly circular for low f.
 
     Parameters
     ----------
@@ -61,10 +61,12 @@ def frequency_transformation(fir: FIR, transform: Any = None) -> FIR:
     """
     phase = linear_phase(fir) if fir.ndim == 1 else None
     if phase is None or phase.type != "I" or fir.taps.dtype.kind == "c":
-        raise ValueError("frequency_transformation(fir): needs real, 1-D taps of odd length, symmetric about the middle")
+        raise ValueError("frequency_transformation(fir): needs real, 1-D taps of odd length, symmetric about the "
+                         "middle")
     f = MCCLELLAN if transform is None else np.asarray(transform, float)
     if f.ndim != 2 or f.shape[0] % 2 == 0 or f.shape[1] % 2 == 0 or not np.array_equal(f, np.flip(f)):
-        raise ValueError(f"frequency_transformation(…, transform): shape {f.shape}; it must be 2-D, of odd lengths, symmetric")
+        raise ValueError(f"frequency_transformation(…, transform): shape {f.shape}; it must be 2-D, of odd "
+                         "lengths, symmetric")
     F = FIR(f, [k // 2 for k in f.shape], fir.fs)
     taps = fir.crop().taps.astype(float)
     half = taps[taps.size // 2:] * np.where(np.arange(taps.size // 2 + 1) == 0, 1.0, 2.0)
@@ -92,7 +94,7 @@ def frequency_sampling_2d(response: Any, shape: int | Sequence[int] | None = Non
     """
     wanted = _wanted(response, shape, fs)
     origin = [k // 2 for k in wanted.shape]
-    taps = np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(wanted)))
+    taps: np.ndarray = np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(wanted)))
     if wanted.dtype.kind != "c" and np.abs(taps.imag).max() <= 1e-12 * np.abs(taps).max(initial=1e-300):
         taps = taps.real
     return FIR(np.ascontiguousarray(taps), origin, fs)

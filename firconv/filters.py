@@ -2,7 +2,7 @@
 
 Responses are given with ω = 2πf/fs per axis, about the origin. Images: axis 0 points down, axis 1 to the right; angles
 are in degrees, counter-clockwise from the right as one sees the picture, so 90° points up, towards smaller row numbers.
-Derivative kernels are scaled to the derivative per sample, positive where the signal grows along the axis (or the angle).
+Derivative kernels are scaled to the derivative per sample, positive where the signal grows along the axis (or angle).
 Many books print these kernels for correlation: those are the taps here, reversed.
 """
 
@@ -142,8 +142,8 @@ def motion_blur(length: float, angle: float = 0.0) -> FIR:
 def sobel(axis: int = 0, ndim: int = 2, *, integer: bool = False) -> FIR:
     """The central difference along `axis`, smoothed by (1, 2, 1)/4 along the others.
 
-    H(ω) = j·sin ω_axis·∏ cos²(ω_other/2): +1 per sample of slope. ``integer=True`` gives the classic integers, 2·4^(ndim−1)
-    times as large (8 in 2-D): then the result is that of `scipy.ndimage.sobel` and `cv2.Sobel`.
+    H(ω) = j·sin ω_axis·∏ cos²(ω_other/2): +1 per sample of slope. ``integer=True`` gives the classic integers,
+    2·4^(ndim−1) times as large (8 in 2-D): then the result is that of `scipy.ndimage.sobel` and `cv2.Sobel`.
 
     Examples
     --------
@@ -217,7 +217,7 @@ def laplacian(ndim: int = 2, *, alpha: float = 0.0) -> FIR:
     """The second differences summed over the axes, centre negative: an estimate of +∇².
 
     A(ω) = −Σ 4·sin²(ω_i/2). In 2-D, `alpha` in [0, 1] mixes in the diagonals as MATLAB's ``fspecial("laplacian", α)``
-    does: A = (1−α)/(1+α)·A₊ + 2α/(1+α)·A_×, where A_× has half the diagonals' sum. α = 1/5 is the isotropic 9-point one.
+    does: A = (1−α)/(1+α)·A₊ + 2α/(1+α)·A_×, A_× with half the diagonals' sum. α = 1/5 is the isotropic 9-point one.
 
     Examples
     --------
@@ -230,7 +230,8 @@ def laplacian(ndim: int = 2, *, alpha: float = 0.0) -> FIR:
         raise ValueError(f"laplacian({ndim}, alpha={alpha!r}): alpha lies in [0, 1], and is 0 unless there are 2 axes")
     if alpha:
         side, corner = (1 - alpha) / (1 + alpha), alpha / (1 + alpha)
-        return FIR([[corner, side, corner], [side, -4 / (1 + alpha), side], [corner, side, corner]], (1, 1))
+        rows = [[corner, side, corner], [side, -4 / (1 + alpha), side], [corner, side, corner]]
+        return FIR(np.array(rows), (1, 1))
     taps = np.zeros((3,) * ndim)
     for axis in range(ndim):
         taps[(1,) * axis + (slice(None),) + (1,) * (ndim - axis - 1)] += (1, -2, 1)
@@ -275,9 +276,10 @@ def gabor(wavelength: float, angle: float = 0.0, *, sigma: float | None = None, 
           phase: float | None = 0.0, truncate: float = 3.0) -> FIR:
     """A wave of `wavelength` pixels travelling along `angle` under a Gaussian envelope.
 
-    taps = G·cos(2πu/λ + phase)·2, or G·exp(2πju/λ) for ``phase=None``, G = exp(−(u² + aspect²·v²)/2σ²) / Σ, u along and v
-    across the angle. H ≈ exp(−σ²|ω − ω₀|²/2) (and its mirror image when real): gain 1 at 1/λ along the angle. σ defaults
-    to 0.56·λ, one octave of bandwidth; an even real kernel (phase 0) passes 2·exp(−2(πσ/λ)²) of the mean, 0.4 % there.
+    taps = G·cos(2πu/λ + phase)·2, or G·exp(2πju/λ) for ``phase=None``, G = exp(−(u² + aspect²·v²)/2σ²) / Σ, u along
+    and v across the angle. H ≈ exp(−σ²|ω − ω₀|²/2) (and its mirror image when real): gain 1 at 1/λ along the angle.
+    σ defaults to 0.56·λ, one octave of bandwidth; an even real kernel (phase 0) passes 2·exp(−2(πσ/λ)²) of the mean,
+    0.4 % there.
 
     Examples
     --------
@@ -330,8 +332,8 @@ def unsharp(sigma: float = 1.0, amount: float = 1.0, ndim: int = 2, *, truncate:
 def emboss(angle: float = 135.0, depth: float = 1.0) -> FIR:
     """The image as a relief lit from `angle` (135°: the upper left), plus itself.
 
-    H = 1 − 6·depth·(cos θ·P_right + sin θ·P_up), P the scaled Prewitt pair: flat areas keep their grey value. At 135° and
-    depth √2 these are the usual integers, printed for correlation as (−2 −1 0; −1 1 1; 0 1 2).
+    H = 1 − 6·depth·(cos θ·P_right + sin θ·P_up), P the scaled Prewitt pair: flat areas keep their grey value. At 135°
+    and depth √2 these are the usual integers, printed for correlation as (−2 −1 0; −1 1 1; 0 1 2).
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """An FIR system on signals of one shape as a linear map: sparse matrix, and operator with the exact adjoint.
 
-A filtered signal is y = D·W·E·x: E extends x beyond its ends, W weighs and selects, D renormalises (boundary "omit" only,
-else the identity). The matrix multiplies these out; the operator asks the engine for W·E, and its adjoint Eᴴ·Wᴴ·Dᴴ is the
-engine on the conjugated, reversed taps with `up` and `down` exchanged, over all positions that W reads, whose part
-beyond the ends is then folded back by Eᵀ.
+A filtered signal is y = D·W·E·x: E extends x beyond its ends, W weighs and selects, D renormalises (boundary "omit"
+only, else the identity). The matrix multiplies these out; the operator asks the engine for W·E, and its adjoint
+Eᴴ·Wᴴ·Dᴴ is the engine on the conjugated, reversed taps with `up` and `down` exchanged, over all positions that W
+reads, whose part beyond the ends is then folded back by Eᵀ.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["FIROperator", "build", "matrix"]
 
 
-def matrix(fir: FIR, shape: int | Sequence[int], mode: Any = "same", boundary: Any = "zero", **keywords: Any) -> csr_array:
+def matrix(fir: FIR, shape: int | Sequence[int], mode: Any = "same", boundary: Any = "zero",
+           **keywords: Any) -> csr_array:
     """The sparse matrix of `fir` on signals of `shape`; see `FIR.matrix`."""
     problem, _ = _described("matrix", fir, shape, mode, boundary, keywords, np.dtype(float))
     outputs, taps, samples, factors = _entries(problem, 0)
@@ -50,7 +51,8 @@ def build(fir: FIR, shape: int | Sequence[int], mode: Any = "same", boundary: An
     """The operator of `fir` on signals of `shape`; see `FIR.operator`."""
     kind = np.dtype(np.result_type(fir.taps.dtype, np.float64) if dtype is None else dtype)
     if kind.kind not in "fc":
-        raise ValueError(f"operator(…, dtype={dtype!r}): a linear operator works on floats; use float32, float64 or complex")
+        raise ValueError(f"operator(…, dtype={dtype!r}): a linear operator works on floats; use float32, float64 or "
+                         "complex")
     return FIROperator(fir, shape, mode, boundary, keywords, kind, method, workers)
 
 
@@ -137,14 +139,15 @@ class _Fold:
 
 def _described(name: str, fir: FIR, shape: int | Sequence[int], mode: Any, boundary: Any, keywords: dict[str, Any],
                kind: np.dtype) -> tuple[Problem, describe.Layout]:
-    lengths = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
+    lengths = tuple(int(n) for n in np.atleast_1d(np.asarray(shape)))
     if len(lengths) != fir.ndim or min(lengths) < 1:
-        raise ValueError(f"{name}(shape={shape!r}): give one positive length for each of the {fir.ndim} axes of the taps")
+        raise ValueError(f"{name}(shape={shape!r}): give one positive length for each of the {fir.ndim} axes of the "
+                         "taps")
     call = describe.Call("convolve", mode, boundary, None, fir.origins, **keywords)
     problem, layout = describe.describe(call, lengths, kind, fir.shape, fir.taps.dtype)
     if any(rule.name == "constant" for ends in problem.boundary for rule in ends):
-        raise ValueError(f"{name}(boundary={boundary!r}): a constant boundary other than zero is affine, not linear, and has "
-                         "no matrix or adjoint; use 'zero' and add the response to the constant")
+        raise ValueError(f"{name}(boundary={boundary!r}): a constant boundary other than zero is affine, not linear, "
+                         "and has no matrix or adjoint; use 'zero' and add the response to the constant")
     return problem, layout
 
 

@@ -2,8 +2,8 @@
 
     H(z) = z^−lag · ∏ₛ (b₀ + b₁z⁻¹ + b₂z⁻²) / (1 + a₁z⁻¹ + a₂z⁻²)
 
-The zeros and poles at z = 0 that scipy's polynomial forms lose are kept, in `lag`: a negative lag is an advance, and the
-system is not causal.
+The zeros and poles at z = 0 that scipy's polynomial forms lose are kept, in `lag`: a negative lag is an advance, and
+the system is not causal.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Truncation:
     missing: float
 
     def __str__(self) -> str:
-        return f"truncated to {self.taps} taps: at most {self.missing:.2e} of the energy is missing (asked: {self.tol:.0e})"
+        return (f"truncated to {self.taps} taps: at most {self.missing:.2e} of the energy is missing "
+                f"(asked: {self.tol:.0e})")
 
 
 class IIR:
@@ -87,7 +88,7 @@ class IIR:
         array([0. , 1. , 0.5])
         """
         zeros, poles = (_roots(v, name) for v, name in ((z, "zeros"), (p, "poles")))
-        if np.iscomplexobj(k) or not np.isfinite(k) or k == 0:
+        if isinstance(k, complex) or not np.isfinite(k) or k == 0:
             raise ValueError(f"IIR.from_zpk(…, k={k!r}): the gain is a real number, not zero")
         system = cls.__new__(cls)
         system._set(zeros[zeros != 0], poles[poles != 0], float(k), len(poles) - len(zeros), fs)
@@ -102,7 +103,8 @@ class IIR:
         """
         array = np.array(sos)
         if array.ndim != 2 or array.shape[1] != 6 or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-            raise ValueError(f"IIR.from_sos(sos): shape {array.shape}, dtype {array.dtype}; give real, finite rows of six")
+            raise ValueError(f"IIR.from_sos(sos): shape {array.shape}, dtype {array.dtype}; give real, finite rows of "
+                             "six")
         if not array[:, 3].all():
             raise ValueError("IIR.from_sos(sos): a section has a₀ = 0; divide the delay out and pass it as lag")
         system = cls.__new__(cls)
@@ -113,8 +115,8 @@ class IIR:
     def from_fir(cls, fir: FIR) -> IIR:
         """The same system as sections. For more than 64 taps the roots lose digits: that raises."""
         if fir.ndim != 1 or fir.taps.dtype.kind == "c" or fir.taps.size > 64:
-            raise ValueError(f"IIR.from_fir: {fir.taps.size} {fir.taps.dtype} taps in {fir.ndim} dimensions; sections hold a "
-                             "real 1-D system of up to 64 taps. Apply the two systems one after the other")
+            raise ValueError(f"IIR.from_fir: {fir.taps.size} {fir.taps.dtype} taps in {fir.ndim} dimensions; sections "
+                             "hold a real 1-D system of up to 64 taps. Apply the two systems one after the other")
         return cls(fir.taps, fs=fir.fs).delay(-fir.origin)
 
     def _set(self, z: np.ndarray, p: np.ndarray, k: float, lag: int, fs: float) -> None:
@@ -123,7 +125,7 @@ class IIR:
         self._freeze(zpk2sos(z, p, k), lag, fs)
 
     def _freeze(self, sos: np.ndarray, lag: int, fs: float) -> None:
-        if not (np.isscalar(fs) and np.isfinite(fs) and fs > 0):
+        if not (isinstance(fs, (int, float, np.number)) and np.isfinite(fs) and fs > 0):
             raise ValueError(f"IIR(…, fs=): {fs!r} is not a rate; give a positive number of samples per unit")
         sos = np.array(sos, float)
         sos.flags.writeable = False
@@ -155,7 +157,8 @@ class IIR:
     def _ba(self) -> tuple[np.ndarray, np.ndarray]:
         from scipy.signal import sos2tf
 
-        return tuple(np.trim_zeros(np.asarray(c), "b") for c in sos2tf(self.sos))
+        b, a = (np.trim_zeros(np.asarray(c), "b") for c in sos2tf(self.sos))
+        return b, a
 
     @property
     def b(self) -> np.ndarray:
@@ -222,8 +225,8 @@ class IIR:
             Another mode ("full" never ends) or boundary.
         """
         if boundary != "zero":
-            raise ValueError(f"iir(x, boundary={boundary!r}): an infinite response reads infinitely far; only 'zero' is "
-                             "defined. Truncate to an FIR, or use zero_phase")
+            raise ValueError(f"iir(x, boundary={boundary!r}): an infinite response reads infinitely far; only 'zero' "
+                             "is defined. Truncate to an FIR, or use zero_phase")
         x = np.moveaxis(np.asarray(x), axis, -1)
         start, stop = self._window(mode, x.shape[-1])
         need = max(stop - self.lag, 0)
@@ -253,8 +256,8 @@ class IIR:
     def truncate(self, tol: float = 1e-12) -> FIR:
         """The shortest FIR that holds all but the fraction `tol` of the impulse response's energy.
 
-        The energy beyond K samples is x_Kᵀ·Q·x_K with the state x_K and the observability Gramian Q = AᵀQA + CᵀC, so the
-        bound is that of the infinite tail. It is in ``.report``.
+        The energy beyond K samples is x_Kᵀ·Q·x_K with the state x_K and the observability Gramian Q = AᵀQA + CᵀC, so
+        the bound is that of the infinite tail. It is in ``.report``.
 
         Raises
         ------
@@ -272,7 +275,8 @@ class IIR:
         from firconv.systems import FIR
 
         if not self.stable:
-            raise ValueError(f"truncate: the system is unstable (largest pole {self.radius:.6g}); its energy is infinite")
+            raise ValueError(f"truncate: the system is unstable (largest pole {self.radius:.6g}); its energy is "
+                             "infinite")
         if not 1e-15 <= tol < 1:
             raise ValueError(f"truncate({tol!r}): the tolerance is a fraction of the energy, 1e-15 ≤ tol < 1")
         count, missing = _cut(self.sos, tol)
@@ -365,7 +369,7 @@ def _run(sos: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _cut(sos: np.ndarray, tol: float) -> tuple[int, float]:
-    """(K, fraction of the energy beyond K samples), K minimal for `tol`, by bisection over powers of the state matrix."""
+    """(K, fraction of the energy beyond K samples), K minimal for `tol`: bisection over powers of the state matrix."""
     from scipy.linalg import solve_discrete_lyapunov
 
     A, B, C, D = _state_space(sos)

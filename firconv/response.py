@@ -2,8 +2,8 @@
 
     H(f) = Σₖ h[k]·exp(−2πj·(f/fs)·(k − origin)),   the eigenvalue of exp(2πj·f·t/fs)
 
-Every function takes a system (`FIR`, `IIR`, or bare taps with `fs`), and frequencies in the unit of its `fs`. Delays are in
-samples. Points are chosen the same way everywhere:
+Every function takes a system (`FIR`, `IIR`, or bare taps with `fs`), and frequencies in the unit of its `fs`. Delays
+are in samples. Points are chosen the same way everywhere:
 
 - 1-D, nothing said: `n` points from 0 up to, not including, fs/2 (``whole=True``: fs), as `scipy.signal.freqz`;
 - ``band=(lo, hi)``: `n` points from lo to hi, both included;
@@ -26,8 +26,8 @@ from firconv.systems import FIR
 __all__ = ["LinearPhase", "amplitude_response", "frequency_response", "group_delay", "impulse_response", "linear_phase",
            "magnitude_db", "phase_delay", "phase_response", "step_response"]
 
-#: Points per unit of 1/taps on which a phase is followed from zero frequency: the phase of K taps turns by less than π/4.
-FOLLOW = 8
+#: Points per unit of 1/taps on which a phase is first looked at, and the most that it is ever looked at.
+FOLLOW, MOST_KNOTS = 8, 1 << 21
 
 
 class _Grid(NamedTuple):
@@ -105,8 +105,8 @@ def amplitude_response(system: Any, freqs: Any = None, *, n: Any = None, band: A
     system = _system(system, fs)
     phase = linear_phase(system) if isinstance(system, FIR) else None
     if phase is None:
-        raise ValueError("amplitude_response(system): the taps are not symmetric or antisymmetric, so no real amplitude "
-                         "describes them; use frequency_response")
+        raise ValueError("amplitude_response(system): the taps are not symmetric or antisymmetric, so no real "
+                         "amplitude describes them; use frequency_response")
     grid = _grid(system, freqs, n, band, whole)
     return _units(grid, system), _shaped(grid, _amplitude(system, phase, grid, threads.resolve(workers)))
 
@@ -119,7 +119,7 @@ class LinearPhase:
 
     Attributes
     ----------
-    type : "I" (odd, symmetric), "II" (even, symmetric), "III" (odd, antisymmetric), "IV" (even, antisymmetric); "" in n-D
+    type : "I" (odd, symmetric), "II" (even, symmetric), "III" (odd, antisymmetric), "IV" (even, antisymm.); "" in n-D
     symmetric : h[τ + n] = conj h[τ − n], else the negative
     delays : τ per axis in samples: (K − 1)/2 − origin of the taps without outer zeros
     """
@@ -137,8 +137,8 @@ class LinearPhase:
 def linear_phase(system: Any, tol: float = 0.0) -> LinearPhase | None:
     """The type and delay if the taps are symmetric or antisymmetric about their middle, else None.
 
-    Outer zero taps are stripped first. The test is bitwise unless `tol`, relative to the largest tap, allows more. Complex
-    taps count as symmetric if reversing conjugates them. The zero system has no phase: None.
+    Outer zero taps are stripped first. The test is bitwise unless `tol`, relative to the largest tap, allows more.
+    Complex taps count as symmetric if reversing conjugates them. The zero system has no phase: None.
 
     Examples
     --------
@@ -164,8 +164,8 @@ def phase_response(system: Any, freqs: Any = None, *, unwrap: bool = True, n: An
                    whole: bool = False, fs: float | None = None, workers: int | None = None) -> tuple[Any, np.ndarray]:
     """(f, φ) in radians, continuous from f = 0 except for the jumps by π at zeros of H on the circle.
 
-    Exact for linear phase, β − ωτ + π·[A < 0], and for an IIR, a sum over its roots. Else the angle is followed from zero
-    frequency in steps that turn by less than π/4, so the points asked for may be sparse.
+    Exact for linear phase, β − ωτ + π·[A < 0], and for an IIR, a sum over its roots. Else the angle is followed from
+    zero frequency in steps that cannot hide a turn, so the points asked for may be sparse.
 
     Raises
     ------
@@ -188,8 +188,8 @@ def phase_response(system: Any, freqs: Any = None, *, unwrap: bool = True, n: An
     elif isinstance(system, IIR):
         values = _phase_of_roots(system, grid.f[0])
     elif system.ndim > 1:
-        raise ValueError(f"phase_response(system): unwrapping is ambiguous in {system.ndim} dimensions without linear phase; "
-                         "pass unwrap=False")
+        raise ValueError(f"phase_response(system): unwrapping is ambiguous in {system.ndim} dimensions without linear "
+                         "phase; pass unwrap=False")
     else:
         values = _followed(system, grid.f[0], count)
     return _units(grid, system), _shaped(grid, values)
@@ -307,7 +307,7 @@ def _system(system: Any, fs: float | None) -> FIR | IIR:
 def _grid(system: FIR | IIR, freqs: Any, n: Any, band: Any, whole: bool) -> _Grid:
     if (freqs is not None) + (band is not None) + bool(whole) > 1 or (freqs is not None and n is not None):
         raise ValueError("response(system, …): give the points once: freqs=, or band= with n, or whole= with n")
-    if system.ndim > 1:
+    if isinstance(system, FIR) and system.ndim > 1:
         return _plane_grid(system, freqs, n, band, whole)
     if freqs is not None:
         f = np.asarray(freqs, float)
@@ -326,8 +326,8 @@ def _plane_grid(system: FIR, freqs: Any, n: Any, band: Any, whole: bool) -> _Gri
         raise ValueError(f"response(system, whole=True): the grid of {ndim} dimensions is always the whole plane")
     if freqs is not None:
         if len(freqs) != ndim:
-            raise ValueError(f"response(system, freqs=…): {len(freqs)} entries for {ndim} dimensions; give a tuple of one array "
-                             "per axis")
+            raise ValueError(f"response(system, freqs=…): {len(freqs)} entries for {ndim} dimensions; give a tuple of "
+                             "one array per axis")
         return _Grid(tuple(np.atleast_1d(np.asarray(v, float)) / system.fs for v in freqs), "points")
     counts = [_count(v) for v in ((64 if n is None else n,) * ndim if np.ndim(n) == 0 else n)]
     if len(counts) != ndim:
@@ -407,18 +407,42 @@ def _amplitude(fir: FIR, phase: LinearPhase, grid: _Grid, workers: int) -> np.nd
 
 
 def _followed(fir: FIR, f: np.ndarray, workers: int) -> np.ndarray:
-    """The angle of H without its mean delay, unwrapped along points from zero on that are dense enough."""
+    """The angle of H without its mean delay, unwrapped from zero along knots between which H cannot turn unseen."""
     energy = np.abs(fir.taps) ** 2
     n = np.arange(fir.taps.size) - fir.origin
     middle = int(np.round((n @ energy) / energy.sum())) if energy.any() else 0
-    far = max(abs(middle - int(n[0])), abs(int(n[-1]) - middle), 1)
-    step = 1 / (FOLLOW * far)
-    path = np.arange(np.floor(min(f.min(initial=0), 0) / step), np.ceil(max(f.max(initial=0), 0) / step) + 1) * step
-    every, where = np.unique(np.concatenate([path, f]), return_inverse=True)
-    turned = np.angle(spectrum.points(fir.taps, fir.origin + middle, every, workers))
+    knots = _knots(fir.taps, n - middle, f, workers)
+    turned = np.angle(spectrum.points(fir.taps, fir.origin + middle, knots, workers))
     phi = np.unwrap(turned)
-    phi += turned[zero := int(np.searchsorted(every, 0.0))] - phi[zero]
-    return phi[where[path.size:]] - 2 * np.pi * middle * f
+    zero = int(np.searchsorted(knots, 0.0))
+    phi += turned[zero] - phi[zero]
+    return phi[np.searchsorted(knots, f)] - 2 * np.pi * middle * f
+
+
+def _knots(taps: np.ndarray, n: np.ndarray, f: np.ndarray, workers: int) -> np.ndarray:
+    """The points f, zero, and as many between as it takes to follow the phase, sorted.
+
+    On an interval m ± r, H differs from H(m) + H'(m)·(f − m) by at most r²/2·(2π)²·Σ n²|h|. Where that straight segment
+    stays farther from the origin, the angle turns by less than π and unwrapping its ends is right; the others are
+    halved, until they are so short that they hold a zero on the circle, or H is rounding noise.
+    """
+    far, size = max(int(np.abs(n).max()), 1), np.abs(taps)
+    bend, noise = (2 * np.pi) ** 2 * float(n**2 @ size) / 2, 1e-13 * float(size.sum())
+    step = 1 / (FOLLOW * far)
+    ends = np.floor(min(f.min(initial=0), 0) / step), np.ceil(max(f.max(initial=0), 0) / step)
+    knots = [np.unique(np.concatenate([np.arange(ends[0], ends[1] + 1) * step, f]))]
+    lo, hi, count = knots[0][:-1], knots[0][1:], knots[0].size
+    while lo.size and count < MOST_KNOTS:
+        m, r = (lo + hi) / 2, (hi - lo) / 2
+        H = spectrum.points(taps, -int(n[0]), m, workers)
+        u = spectrum.points(-2j * np.pi * n * taps, -int(n[0]), m, workers) * r
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.clip(np.nan_to_num(-(H * u.conj()).real / np.abs(u) ** 2), -1, 1)
+        split = (np.abs(H + t * u) <= bend * r * r) & (r > 1e-8 * step) & (np.abs(H) > noise)
+        knots.append(m[split])
+        lo, hi = np.concatenate([lo[split], m[split]]), np.concatenate([m[split], hi[split]])
+        count += int(split.sum())
+    return np.unique(np.concatenate(knots))
 
 
 def _phase_of_roots(iir: IIR, f: np.ndarray) -> np.ndarray:
@@ -459,7 +483,7 @@ def _delay(taps: np.ndarray, origin: int, f: np.ndarray, workers: int, grid: _Gr
 
 
 def _limits(taps: np.ndarray, n: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """The group delay at a zero of order m: Re(S_{m+1} / ((m + 1)·S_m)), S_m = Σ nᵐ·h·z⁻ⁿ the first that does not vanish."""
+    """The group delay at a zero of order m: Re(S_{m+1}/((m + 1)·S_m)), S_m = Σ nᵐ·h·z⁻ⁿ the first that is not zero."""
     out = np.full(f.shape, np.nan)
     reach = float(max(np.abs(n).max(), 1))
     u, waves = n / reach, spectrum.wave(np.multiply.outer(f, n.astype(float)))

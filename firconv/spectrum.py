@@ -2,8 +2,8 @@
 
 Four ways, by what the frequencies are:
 
-- `circle`: all N points k/N. For N ≫ K a pruned DFT: with N = R·L and L ≥ K, point r + R·q is the q-th output of an L-point
-  DFT of h[n]·W_N^{nr}, so R short transforms replace one long one, and for real taps half of them by symmetry.
+- `circle`: all N points k/N. For N ≫ K a pruned DFT: with N = R·L and L ≥ K, point r + R·q is the q-th output of an
+  L-point DFT of h[n]·W_N^{nr}, so R short transforms replace one long one, and for real taps half of them by symmetry.
 - `zoom`: P points f₀ + k·Δ, by the chirp-z transform in blocks of about 3·K outputs that share one chirp.
 - `points`: any frequencies. Few: blocked Horner, i.e. powers z⁰ … z^{B−1} of a chunk of points, one matrix product with
   the taps as rows of B, then Horner in z^B over the rows. Many: a table of H and eight derivatives on a circle so fine
@@ -260,7 +260,8 @@ def plane(taps: np.ndarray, origins: Sequence[int], f: Sequence[np.ndarray], wor
     """H on the grid of the 1-D arrays f: Σ_k E[i, k]·h[k, …] axis by axis, the last axis first."""
     waves = [_wave(_turns(np.arange(k) - c, np.asarray(v, float)[:, None]))
              for k, c, v in zip(taps.shape, origins, f, strict=True)]
-    out = _product_of(taps.reshape(-1, taps.shape[-1]), np.ascontiguousarray(waves[-1].T)).reshape(taps.shape[:-1] + (-1,))
+    rows = _product_of(taps.reshape(-1, taps.shape[-1]), np.ascontiguousarray(waves[-1].T))
+    out = rows.reshape(taps.shape[:-1] + (-1,))
     for axis in reversed(range(taps.ndim - 1)):
         out = _along(waves[axis], out, axis, workers)
     return out

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firconv.convolution import convolve
 from firconv.describe import PRESETS, preset
 from firconv.rational import IIR
 
@@ -72,7 +73,7 @@ class FIR:
 
     def __post_init__(self) -> None:
         taps = _frozen(self.taps)
-        if not (np.isscalar(self.fs) and np.isfinite(self.fs) and self.fs > 0):
+        if not (isinstance(self.fs, (int, float, np.number)) and np.isfinite(self.fs) and self.fs > 0):
             raise ValueError(f"FIR(…, fs=): {self.fs!r} is not a rate; give a positive number of samples per unit")
         object.__setattr__(self, "taps", taps)
         object.__setattr__(self, "origin", _origin(self.origin, taps.shape))
@@ -124,8 +125,6 @@ class FIR:
         >>> FIR([1, -1])([1, 4, 9, 16])
         array([1, 3, 5, 7])
         """
-        from firconv.convolution import convolve
-
         return convolve(x, self.taps, mode, boundary=boundary, origin=self.origin, **keywords)
 
     def zero_phase(self, x: Any, boundary: Any = "zero", *, method: str = "auto", **keywords: Any) -> np.ndarray:
@@ -162,7 +161,7 @@ class FIR:
         centred = phase is not None and phase.symmetric and all(float(d).is_integer() for d in phase.delays)
         if method == "origin" and not centred:
             raise ValueError("zero_phase(method='origin'): the taps are not symmetric about a tap; use 'twice'")
-        if centred:
+        if centred and phase is not None:
             shifted = [c + int(d) for c, d in zip(self.origins, phase.delays, strict=True)]
             return replace(self, origin=shifted)(x, "same", boundary, **keywords)
         return (self.H @ self)(x, "same", boundary, **keywords)
@@ -187,8 +186,6 @@ class FIR:
         if not isinstance(other, FIR):
             return NotImplemented
         self._check(other, "@")
-        from firconv.convolution import convolve
-
         taps = convolve(self.taps, other.taps, "full", method="direct")
         return self._like(taps, [a + b for a, b in zip(self.origins, other.origins, strict=True)])
 

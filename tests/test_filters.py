@@ -121,16 +121,17 @@ def test_disk_weighs_covered_area(radius):
     assert taps.sum() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("kernel", [filters.gaussian(1.3, 2), filters.box(4, 2), filters.binomial(3, 2), filters.disk(2.5),
-                                    filters.motion_blur(7.5, 20), filters.sharpen(), filters.unsharp(), filters.emboss()])
+@pytest.mark.parametrize("kernel", [
+    filters.gaussian(1.3, 2), filters.box(4, 2), filters.binomial(3, 2), filters.disk(2.5), filters.motion_blur(7.5, 20),
+    filters.sharpen(), filters.unsharp(), filters.emboss()])
 def test_the_mean_stays(kernel):
     assert kernel.taps.sum() == pytest.approx(1, abs=1e-12)
 
 
-@pytest.mark.parametrize("kernel", [filters.sobel(), filters.scharr(), filters.prewitt(), filters.edge(33), filters.laplacian(),
-                                    filters.laplacian(3), filters.laplacian(alpha=0.4),
-                                    filters.laplacian_of_gaussian(1.2), filters.difference_of_gaussians(1.0),
-                                    filters.gaussian(1.5, 2, order=(0, 1))])
+@pytest.mark.parametrize("kernel", [
+    filters.sobel(), filters.scharr(), filters.prewitt(), filters.edge(33), filters.laplacian(), filters.laplacian(3),
+    filters.laplacian(alpha=0.4), filters.laplacian_of_gaussian(1.2), filters.difference_of_gaussians(1.0),
+    filters.gaussian(1.5, 2, order=(0, 1))])
 def test_a_constant_gives_zero(kernel):
     assert kernel.taps.sum() == pytest.approx(0, abs=1e-12)
 
