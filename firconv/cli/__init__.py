@@ -28,6 +28,16 @@ examples:
 """
 
 
+_ABOUT = """\
+Filter a file into a new one, which is in place only when it is whole.
+
+Sound is filtered in blocks, without delay; rate, channels and coding stay. Images keep
+their depth and colours, filtered as stored (gamma-coded); alpha stays as it was. Integers
+are rounded and saturated. JPEG is written at quality 95 without colour subsampling.
+Arrays keep what the sum gives.
+"""
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse, but a mistake is one line, and options are not guessed from their beginnings."""
 
@@ -47,14 +57,22 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"firconv {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    filter_ = commands.add_parser("filter", help="filter a file into a new one", epilog=_EXAMPLES)
+    usage = "firconv {} IN {}--gaussian SIGMA | --box N | --sobel x | --lowpass HZ | --taps 1,2,1 | … [options]"
+    filter_ = commands.add_parser(
+        "filter",
+        help="filter a file into a new one",
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        usage=usage.format("filter", "-o OUT "),
+    )
     filter_.add_argument("input", metavar="IN", help=".wav .flac .ogg .aiff, .png .jpg .tif, .npy .npz .csv")
     filter_.add_argument("-o", "--output", required=True, metavar="OUT", help="the new file; may be IN itself")
     _add_kernels(filter_)
     _add_calls(filter_)
     _add_results(filter_)
 
-    plan = commands.add_parser("plan", help="print what filtering a file would do: method, cost, accuracy")
+    about = "print what filtering a file would do: method, cost, accuracy"
+    plan = commands.add_parser("plan", help=about, description=f"{about.capitalize()}.", usage=usage.format("plan", ""))
     plan.add_argument("input", metavar="IN")
     _add_kernels(plan)
     _add_calls(plan)

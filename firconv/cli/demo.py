@@ -33,7 +33,8 @@ def run_demo(options: argparse.Namespace) -> None:
     report(console, done, checked, raced)
     with whole(folder / "tables.txt") as part, open(part, "w", encoding="utf-8") as file:
         report(Console(file=file, width=100, highlight=False), done, checked, raced)
-    console.print(f"\n{len(drawn)} figures and tables.txt are in [bold]{folder.resolve()}[/]", soft_wrap=True)
+    place = f"{len(drawn)} figures and tables.txt are in {folder.resolve()}"
+    console.print(place, markup=False, soft_wrap=True)
     if not all(law.holds for law in checked):
         raise ArithmeticError("a law failed; please report the table above")
 
@@ -70,7 +71,10 @@ def report(console: Any, done: list[Case], checked: list[Law], raced: list[Race]
     for race in raced:
         ratio = f"{race.theirs / race.ours:.1f}"
         times.add_row(race.job, race.shape, _duration(race.ours), _duration(race.theirs), race.rival, ratio)
+    held.caption = "* convolution, ⋆ correlation; bound: of rounding, 0 for the same bits\n"
+    times.caption = "ratio: how many times longer scipy takes\n"
     for made in (what, held, times):
+        made.caption_justify = "left"
         console.print(made)
 
 

@@ -49,9 +49,9 @@ def races(done: list[Case]) -> list[Race]:
         _race("EEG, 81 taps", eeg.x, h, {"axes": 0}, lines),
         _race("EEG × 500, 81 taps", hours, h, {"axes": 0}, lines),
         _race("EEG, 100,000 taps", trace, trace, {}, {"fftconvolve": lambda x: signal.fftconvolve(x, x, "same")}),
-        _race("MRI, 17 × 17 taps", mri.x, kernel, {"boundary": "reflect"}, images),
+        _race("MRI, 17² taps", mri.x, kernel, {"boundary": "reflect"}, images),
         _race(
-            "photo, 17 × 17 taps",
+            "photo, 17² taps",
             pixels,
             sharp,
             {"boundary": "reflect", "axes": (0, 1)},

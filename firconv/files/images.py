@@ -1,7 +1,7 @@
 """Images in PNG, JPEG and TIFF files, at the depth they are stored in.
 
 Pillow opens 16-bit colour as 8-bit without a word. So it is left alone only with what has at most 8 bits per sample;
-16-bit PNG is taken from it in two halves or goes through pypng, deeper TIFF goes through tifffile, and what none of them
+16-bit PNG is taken from it in two halves or goes through pypng, deeper TIFF through tifffile, and what none of them
 can keep is refused. Values are as stored (gamma-coded).
 """
 
