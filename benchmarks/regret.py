@@ -21,11 +21,12 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Regret:
-    """One problem: the choice, the seconds of every method that ran, and of the plain call with `auto`."""
+    """One problem: the choice, the seconds of every method, as predicted, and of the plain call."""
 
     question: str
     chosen: str
     times: dict[str, float]
+    predicted: dict[str, float]
     auto: float
     details: dict[str, Any]
 
@@ -58,7 +59,8 @@ def run_regret(questions: Sequence[Question], seconds: float, told: Callable[[Re
 def ask(question: Question, seconds: float) -> Regret:
     """Race all methods that can do it; again when the choice looks bad, since noise looks like a bad choice."""
     x, h = question.arrays()
-    chosen = str(firconv.plan(x, h, **question.keywords).method)
+    plan = firconv.plan(x, h, **question.keywords)
+    chosen, predicted = str(plan.method), {c.method: c.seconds for c in plan.decision.candidates}
     runners = {AUTO: lambda: firconv.convolve(x, h, **question.keywords)}
     start = time.perf_counter()
     runners[AUTO]()
@@ -70,7 +72,7 @@ def ask(question: Question, seconds: float) -> Regret:
     if _looks_bad(result, chosen):
         race(runners, 3 * seconds, keep=(AUTO, chosen), rounds=(5, 60), into=result)
     auto = result.best.pop(AUTO)
-    return Regret(str(question), chosen, dict(result.best), auto, asdict(question))
+    return Regret(str(question), chosen, dict(result.best), predicted, auto, asdict(question))
 
 
 def _admit(runners: dict[str, Callable[[], Any]], method: str, x: Any, h: Any, keywords: dict[str, Any]) -> None:
