@@ -25,7 +25,6 @@ class Machine:
     mac32, mac64, mac_int : one multiply-add of the direct kernels in float32, float64, int64
     row : starting one row of outputs in a direct kernel
     tile : one task (reading, tables, a call)
-    edge : one gathered sample of an extended block
     copy32, copy64 : moving one sample through memory
     fft32, fft64 : one sample of a real block's transform and back, per log2 N
     block32, block64 : one sample of a block, whatever N (product, guard, crop)
@@ -34,22 +33,21 @@ class Machine:
     line32, line64 : one sample of a long line's three transforms in four steps, per log2 of the length
     """
 
-    mac32: float = 4.2e-11
-    mac64: float = 8.4e-11
-    mac_int: float = 5e-10
-    row: float = 1.5e-8
-    tile: float = 3.5e-5
-    edge: float = 2e-9
-    copy32: float = 3.5e-10
-    copy64: float = 7e-10
-    fft32: float = 1.8e-10
-    fft64: float = 3.6e-10
-    block32: float = 1.2e-9
-    block64: float = 2.0e-9
-    call: float = 1.0e-4
+    mac32: float = 2.7e-11
+    mac64: float = 5.4e-11
+    mac_int: float = 9e-10
+    row: float = 1.2e-07
+    tile: float = 3e-05
+    copy32: float = 4.5e-10
+    copy64: float = 6.5e-10
+    fft32: float = 3.9e-10
+    fft64: float = 6e-10
+    block32: float = 3e-09
+    block64: float = 4.8e-09
+    call: float = 0.00022
     far: float = 2.0
-    line32: float = 1.6e-9
-    line64: float = 2.9e-9
+    line32: float = 9.2e-10
+    line64: float = 1.75e-09
     provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 3), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
 
     def mac(self, real: str) -> float:
@@ -110,26 +108,42 @@ class Work:
 def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
     """The direct sum; `planes` real multiply-adds per multiplication (4 for complex × complex)."""
     macs = float(problem.multiplications) * planes
-    outs = prod(problem.outputs) * problem.groups * problem.channels_out
-    run = max(1, problem.outputs[-1] if problem.outputs else 1)
-    item = 4 if real == "float32" else 8
-    memory = outs * (m.copy64 if m.wide(real) else m.copy32)
-    split = sum(prod(problem.signal) for u, d in zip(problem.up, problem.down, strict=True) if u > 1 or d > 1)
-    tiles = max(1, outs // (1 << 17))
-    seconds = macs * m.mac(real) + memory + outs / run * m.row + tiles * m.tile + split * 2 * m.copy64
-    return Work(macs, seconds, (1 << 17) * item * 2)
+    filtered = problem.filtered
+    outs = _outputs(problem)
+    run = max(1, prod(problem.outputs[filtered[-1]:])) if filtered else outs
+    passes = max(1, prod(problem.taps[a] for a in filtered[:-2]))        # images are summed one tap of the outer axes at a time
+    copy = m.copy64 if m.wide(real) else m.copy32
+    split = prod(problem.signal) if max(problem.up + problem.down, default=1) > 1 else 0
+    seconds = macs * m.mac(real) + (outs * passes + 2 * split) * copy + outs / run * passes * m.row + _tasks(problem, outs) * m.tile
+    return Work(macs, seconds, _tile_bytes(real))
+
+
+def _outputs(problem: Problem) -> int:
+    return prod(problem.outputs) * problem.groups * problem.channels_out
+
+
+def _tasks(problem: Problem, outs: int) -> float:
+    """Tiles of the inside, and slabs at both ends of each axis."""
+    banks = problem.groups
+    if prod(problem.signal) <= 1 << 14:
+        return banks
+    return banks * (2 * len(problem.filtered) + max(1, min(8, outs // banks >> 14), outs // banks >> 17))
+
+
+def _tile_bytes(real: str) -> int:
+    return (1 << 17) * (4 if real == "float32" else 8) * 2
 
 
 def separable(problem: Problem, real: str, planes: int, terms: int, m: Machine) -> Work:
     """One pass per filtered axis and term."""
-    outs = prod(problem.outputs) * problem.groups * problem.channels_out
+    outs = _outputs(problem)
     lengths = [k / u for k, u in zip(problem.taps, problem.up, strict=True) if k > 1]
     macs = float(outs) * sum(lengths) * planes * terms
-    passes = outs * terms * len(lengths) * (m.copy64 if m.wide(real) else m.copy32) * 2
-    rows = outs / max(1, problem.outputs[-1]) * m.row * len(lengths) * terms
-    tiles = max(1, outs // (1 << 16))
-    seconds = macs * m.mac(real) + passes + rows + tiles * m.tile * len(lengths) * terms
-    return Work(macs, seconds, (1 << 18) * (8 if m.wide(real) else 4))
+    passes = len(lengths) * terms
+    copy = m.copy64 if m.wide(real) else m.copy32
+    rows = outs / max(1, problem.outputs[-1])
+    seconds = macs * m.mac(real) + passes * (outs * copy + rows * m.row + _tasks(problem, outs) * m.tile)
+    return Work(macs, seconds, _tile_bytes(real))
 
 
 def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, ...], m: Machine) -> Work:
@@ -145,6 +159,8 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     away = m.far ** ((max(lengths, default=1) > 1 << 15) + (max(lengths, default=1) > 1 << 21))
     seconds = blocks * size * planes * away * (transforms * per * log2(max(2, size)) + fixed * max(1, parts_in * parts_out))
     seconds += m.call * max(1.0, blocks * size / (1 << 17))
+    if seconds > 2e-4:
+        seconds *= 1 + 1 / blocks                                         # one block cannot be shared between threads
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)))
 

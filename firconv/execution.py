@@ -6,7 +6,6 @@ and how to fill one box. Everything about threads, casts and renormalisation is 
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,7 +46,7 @@ def runner(problem: Problem, decision: Decision, weights: np.ndarray, work: str,
         return LongFourier(problem, decision, weights, work)
     if decision.method in ("fft", "overlap_save"):
         return Fourier(problem, decision, weights, work)
-    return Direct(problem.lattices, problem.signal_dtype.kind == "c", weights, work)
+    return Direct(problem.lattices, problem.outputs, problem.signal_dtype.kind == "c", weights, work)
 
 
 # ── direct ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -55,7 +54,7 @@ def runner(problem: Problem, decision: Decision, weights: np.ndarray, work: str,
 class Direct:
     """The direct sum through compiled kernels; complex numbers as pairs or planes of real ones."""
 
-    def __init__(self, lattices: tuple[Lattice, ...], signal: bool, weights: np.ndarray, work: str):
+    def __init__(self, lattices: tuple[Lattice, ...], outputs: tuple[int, ...], signal: bool, weights: np.ndarray, work: str):
         self.lattices = lattices
         taps = weights.dtype.kind == "c"
         real = np.dtype(work)
@@ -67,7 +66,7 @@ class Direct:
             w = np.concatenate([w, np.concatenate([-weights.imag, weights.real])], axis=1)
         inner = (IDLE,) if self.pairs else ()
         w = w[..., None] if self.pairs else w
-        self.taps = run_direct.DirectTaps(_as_integers(w, real), lattices + inner)
+        self.taps = run_direct.DirectTaps(_as_integers(w, real), lattices + inner, outputs + (2,) * self.pairs)
 
     def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
         return tiles.tasks(grid, min(self.taps.run_axis, len(grid.lattices) - 1))
@@ -127,7 +126,7 @@ class Separable:
             f = np.ones(1, problem.taps_dtype) if factor is None else factor
             weights = f.reshape((1, 1) + tuple(f.size if i == axis else 1 for i in range(len(lattices))))
             is_complex = problem.signal_dtype.kind == "c" or bool(passes) and passes[-1][1].dtype.kind == "c"
-            passes.append((axis, Direct(lattices, is_complex, weights, work)))
+            passes.append((axis, Direct(lattices, problem.outputs, is_complex, weights, work)))
         return passes
 
     def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
@@ -187,8 +186,7 @@ class Fourier:
         self.taps = run_fourier.FourierTaps(weights.astype(block), problem.lattices, decision.lengths, block, decision.tau)
 
     def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
-        size = prod(self.taps.lengths) * self.taps.work.itemsize
-        return run_fourier.tasks(grid, self.taps, max(1, (1 << 19) // size))
+        return run_fourier.tasks(grid, self.taps)
 
     def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
         run_fourier.correlate(self.taps, grid, box, x, out)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
+from math import log2, prod
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from firconv.problem import Problem
 
 METHODS = ("auto", "reference", "direct", "separable", "fft", "overlap_save")
 TAU = {"float32": 1e-4, "float64": 1e-10}
+#: The guard's safety factor on the FFT's error (`kernels.guard.MARGIN`), and room for a signal whose level varies.
+MARGIN, ROOM = {"float32": 4.0, "float64": 4.0}, 1.85
 UNIT = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53, "longdouble": float(np.finfo(np.longdouble).eps) / 2}
 
 
@@ -268,6 +270,14 @@ class _Considered:
         why = self._why_not(method, lengths)
         return Candidate(method, w.seconds, w.multiplications, w.bytes, self._promise(), why)
 
+    def _vouched(self, lengths: tuple[int, ...]) -> bool:
+        """True if the guard will pass blocks of an even signal: margin·u·log₂N·√(N/K)·room ≤ τ (semantics 17 a)."""
+        if self.problem.dtype.kind in "iu":
+            return True
+        n, taps = prod(lengths), prod(a.reach * a.in_parts for a in self.problem.lattices)
+        unit = UNIT[self.real] * MARGIN[self.real]
+        return ROOM * unit * log2(max(2, n)) * (n * prod(a.in_parts for a in self.problem.lattices) / taps) ** 0.5 <= TAU[self.real]
+
     def _promise(self) -> str:
         if self.problem.dtype.kind in "iu":
             return "exact or direct"
@@ -276,6 +286,8 @@ class _Considered:
     def _why_not(self, method: str, lengths: tuple[int, ...]) -> str:
         if self.problem.dtype.kind in "iu" and self.work != "float32":
             return "rounding not proven for integers of this size"
+        if not self._vouched(lengths):
+            return "transforms too long for the accuracy promised"
         if method == "fft" and prod(lengths) > 1 << 25:
             return "one transform of this size needs too much memory"
         return ""
@@ -294,6 +306,8 @@ class _Considered:
             lengths = tuple(
                 min(whole[a], _even_smooth(max(lat.reach * (1 + 2 ** (grow / 2 - 1.5)), 16))) if a in filtered else 1
                 for a, lat in enumerate(lattices))
+            if not self._vouched(lengths) and lengths != whole:
+                continue
             seconds = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine).seconds
             best = min(best, (seconds, lengths))
         return best[1]

@@ -7,12 +7,17 @@ out[to + j] = Σ_c w[c]·x[at + offset[c] + j] over flat memory.
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from firconv import tiles
 from firconv.problem import Lattice
+
+#: Unfiltered samples behind the last filtered axis that make a row of their own, so that its taps make columns.
+WIDE = 32
+
 
 class Table(NamedTuple):
     """The taps of every (output channel, output part) as one list of weights and memory offsets."""
@@ -35,18 +40,22 @@ class Rows(NamedTuple):
 
 
 class DirectTaps:
-    """Correlation taps (O, I, *K) of a real dtype, ready for the direct kernels; tables are made once per memory layout."""
+    """Correlation taps (O, I, *K) of a real dtype, ready for the direct kernels; tables are made once per memory layout.
 
-    def __init__(self, weights: np.ndarray, lattices: tuple[Lattice, ...]):
+    A row of a kernel runs along `run_axis` and everything behind it, which must lie joined in memory.
+    """
+
+    def __init__(self, weights: np.ndarray, lattices: tuple[Lattice, ...], outputs: tuple[int, ...]):
         self.weights, self.lattices = np.ascontiguousarray(weights), lattices
         self.plain = all(a.plain for a in lattices)
-        self.run_axis = max((i for i, a in enumerate(lattices) if not a.idle), default=len(lattices) - 1)
+        last = max((i for i, a in enumerate(lattices) if not a.idle), default=len(lattices) - 1)
+        self.run_axis = last + (prod(outputs[last + 1:]) >= WIDE)
         self.row_axis = self._image_axis()
         self._tables: dict[Any, Any] = {}
 
     def _image_axis(self) -> int | None:
         """The filtered axis that makes images with the run axis: both plain, and neighbouring taps one sample apart."""
-        axes = [i for i, a in enumerate(self.lattices) if a.taps > 1 and i != self.run_axis]
+        axes = [i for i, a in enumerate(self.lattices) if a.taps > 1 and i < self.run_axis]
         if not self.plain or not axes or max(self.lattices[a].dilation for a in (self.run_axis, axes[-1])) > 1:
             return None
         return axes[-1]

@@ -7,9 +7,9 @@ Blocks lie on a grid that starts at output 0 (period 0), so the bits of an outpu
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,11 @@ import numpy as np
 from firconv import boundary as bd
 from firconv import threads, tiles
 from firconv.problem import Lattice
+
+
+#: Samples of blocks in one call of the kernel, and the fewest blocks that fill SIMD lanes, by size of a sample.
+BATCH = 1 << 17
+LANES = {4: 4, 8: 2, 16: 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,33 +102,42 @@ class FourierTaps:
         return self._cache[key]
 
 
-def tasks(grid: tiles.Grid, taps: FourierTaps, batch: int) -> list[tiles.Box]:
-    """Boxes of periods made of whole blocks; `batch` blocks to a task where the signal's ends are far."""
+def tasks(grid: tiles.Grid, taps: FourierTaps) -> list[tiles.Box]:
+    """Boxes of periods made of whole blocks, about `BATCH` samples of blocks to a task; those at the ends apart."""
     counts = grid.periods
-    pieces = []
-    room = batch
-    for axis in reversed(range(len(counts))):
-        if axis in taps.axes:
-            i = taps.axes.index(axis)
-            pieces.append(_runs(grid.lattices[axis], grid.problem.signal[axis], counts[axis], taps.steps[i], taps.lengths[i],
-                                room))
-        else:
-            pieces.append([(lo, min(lo + room, counts[axis])) for lo in range(0, counts[axis], room)])
-        room = max(1, room // max(1, max(_blocks(taps, axis, ends) for ends in pieces[-1])))
-    return list(product(*reversed(pieces)))
+    batch = max(LANES[taps.work.itemsize], BATCH // prod(taps.lengths))
+    filtered: list[tuple[list[tuple[int, int]], int]] = [([], 1)]
+    for i, axis in reversed(list(enumerate(taps.axes))):
+        runs = []
+        for inner, blocks in filtered:
+            for lo, hi in _runs(grid.lattices[axis], grid.problem.signal[axis], counts[axis], taps.steps[i], taps.lengths[i],
+                                max(1, batch // blocks)):
+                runs.append(([(lo, hi), *inner], blocks * -(-(hi - lo) // taps.steps[i])))
+        filtered = runs
+    idle = [a for a in range(len(counts)) if a not in taps.axes]
+    return [box for ends, blocks in filtered for box in _spread(counts, idle, taps.axes, ends, max(1, batch // blocks))]
 
 
-def _blocks(taps: FourierTaps, axis: int, ends: tuple[int, int]) -> int:
-    step = taps.steps[taps.axes.index(axis)] if axis in taps.axes else 1
-    return -(-(ends[1] - ends[0]) // step)
+def _spread(counts: tuple[int, ...], idle: list[int], axes: tuple[int, ...], ends: list[tuple[int, int]],
+            room: int) -> Iterator[tiles.Box]:
+    """The given ends of the filtered axes for every `room` lines along the others."""
+    box = [(0, n) for n in counts]
+    tile = list(counts)
+    for axis, piece in zip(axes, ends, strict=True):
+        box[axis] = piece
+    for axis in reversed(idle):
+        tile[axis] = min(counts[axis], room)
+        room = max(1, room // tile[axis])
+    return tiles.split(tuple(box), tuple(t if a in idle else hi - lo for a, (t, (lo, hi)) in
+                                         enumerate(zip(tile, box, strict=True))))
 
 
 def _runs(a: Lattice, n: int, count: int, step: int, length: int, batch: int) -> list[tuple[int, int]]:
     """Runs of blocks along one axis: those at the ends apart from those that need no extension."""
     blocks = -(-count // step)
-    inner = [j for j in range(blocks) if j * step + a.base >= 0 and a.in_parts * (j * step + a.base + length) <= n
-             and (j + 1) * step <= count]
-    lo, hi = (inner[0], inner[-1] + 1) if inner else (0, 0)
+    lo = min(blocks, max(0, -(-(-a.base) // step)))
+    hi = max(lo, min(count // step, (n // a.in_parts - a.base - length) // step + 1))
+    batch = min(batch, max(4, -(-(hi - lo) // 8)))
     cuts = [*range(0, lo), *range(lo, hi, batch), *range(hi, blocks)]
     return [(c * step, min(e * step, count)) for c, e in zip(cuts, [*cuts[1:], blocks], strict=True)]
 
