@@ -96,7 +96,7 @@ def convolve(x: ArrayLike, h: ArrayLike, mode: Any = "full", method: str = "auto
     array([ 6.,  8., 12., 14.])
     """
     if (boundary is _ZERO and axes is None and origin is None and up is _ONE and down is _ONE and dilation is _ONE
-            and dtype is None and out is None and rtol is None and method is _AUTO):
+            and dtype is None and out is None and rtol is None and workers is None and method is _AUTO):
         y = _tiny("convolve", x, h, mode)
         if y is not None:
             return y
@@ -131,7 +131,7 @@ def correlate(x: ArrayLike, h: ArrayLike, mode: Any = "full", method: str = "aut
     array([2. , 3.5, 3. ])
     """
     if (boundary is _ZERO and axes is None and origin is None and up is _ONE and down is _ONE and dilation is _ONE
-            and dtype is None and out is None and rtol is None and method is _AUTO):
+            and dtype is None and out is None and rtol is None and workers is None and method is _AUTO):
         y = _tiny("correlate", x, h, mode)
         if y is not None:
             return y

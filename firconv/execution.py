@@ -40,8 +40,8 @@ def runner(problem: Problem, decision: Decision, weights: np.ndarray, work: str,
         return Shifted(problem, weights, work)
     if decision.method == "separable":
         return Separable(problem, factors, work)
-    if work == "int64":
-        return Direct(problem.lattices, False, weights, work)
+    if work == "int64":                                                   # also where an FFT was asked for: see exact_work
+        return Direct(problem.lattices, problem.outputs, False, weights, work)
     if decision.method == "fft" and is_long(problem, decision.lengths):
         return LongFourier(problem, decision, weights, work)
     if decision.method in ("fft", "overlap_save"):
