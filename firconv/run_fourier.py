@@ -23,6 +23,9 @@ from firconv.problem import Lattice
 BATCH = 1 << 17
 LANES = {4: 4, 8: 2, 16: 2}
 
+#: Up to this many products, single outputs are summed directly at once rather than their block in double precision.
+FEW = 1 << 22
+
 
 @dataclass(frozen=True, eq=False)
 class Dense:
@@ -237,7 +240,8 @@ def _filter(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray) -> None:
             _integers_again(taps, blocks, out, unsure)
         return
     unsure = fourier.correlate(taps.spectrum(taps.work), blocks, out, tau=taps.tau)
-    if unsure is not None and taps.work in (np.float32, np.complex64):
+    few = unsure is None or int(np.broadcast_to(unsure, out.shape).sum()) * taps.dense().weights[0].size <= FEW
+    if not few and taps.work in (np.float32, np.complex64):
         unsure = _in_double(taps, blocks, out, np.broadcast_to(unsure, out.shape))
     if unsure is not None:
         _directly(taps, blocks, out, np.broadcast_to(unsure, out.shape))
@@ -333,7 +337,7 @@ def long(grid: tiles.Grid, box: tiles.Box, x: np.ndarray, w: np.ndarray, out: np
 
     y = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
     unsure = fourstep.correlate(line, w, start, y, tau=tau, parallel=parallel)
-    if unsure is not None and out.dtype in (np.float32, np.complex64) and int(unsure.sum()) * w.size > 1 << 26:
+    if unsure is not None and out.dtype in (np.float32, np.complex64) and int(unsure.sum()) * w.size > FEW << 4:
         double = np.dtype(np.float64 if out.dtype == np.float32 else np.complex128)
         again = np.empty(out.shape, double)
         still = fourstep.correlate(line.astype(double), w.astype(double), start, again, tau=tau, parallel=parallel)
