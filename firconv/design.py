@@ -132,8 +132,9 @@ def differentiator(pass_edge: float, stop_edge: float | None = None, ripple_db: 
                    fs: float = 1.0, **how: Any) -> FIR:
     """The shortest differentiator, H = 2πj·f up to `pass_edge`, the derivative per unit of time 1/[fs].
 
-    The error is relative to 2πf: `ripple_db` as for a gain of one. From `stop_edge` on, if given, it is `atten_db` below
-    the gain at `pass_edge`. Odd lengths (the default) need pass_edge < fs/2; even ones differentiate between the samples.
+    The error is relative to 2πf: `ripple_db` as for a gain of one. From `stop_edge` on, if given, it is `atten_db`
+    below the gain at `pass_edge`. Odd lengths (the default) need pass_edge < fs/2; even ones differentiate between the
+    samples.
 
     Examples
     --------

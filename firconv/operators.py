@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FIROperator", "build", "matrix"]
 
+#: Samples from which the adjoint takes the strips beyond the ends in calls of their own.
+SMALL = 1 << 18
+
 
 def matrix(fir: FIR, shape: int | Sequence[int], mode: Any = "same", boundary: Any = "zero",
            **keywords: Any) -> csr_array:
@@ -94,47 +97,93 @@ class FIROperator(LinearOperator):
             y = y * self._ratio.conj()
         adjoint = self._plans.get(("adjoint", y.dtype))
         if adjoint is None:
-            adjoint = self._plans["adjoint", y.dtype] = self._exchanged(y)
-        x = adjoint(y, workers=self._workers)
-        for axis, fold in enumerate(self._folds):
-            x = fold(x, axis)
-        return x.ravel()
+            adjoint = self._plans["adjoint", y.dtype] = self._exchanged(y.shape, y.dtype)
+        return adjoint(y)
 
-    def _exchanged(self, y: np.ndarray) -> Callable[..., np.ndarray]:
-        """Wᴴ: output position s·up − start of the exchanged problem is sample s of the extended signal."""
+    def _exchanged(self, shape: Ints, kind: np.dtype) -> Callable[..., np.ndarray]:
+        """Eᴴ·Wᴴ: the signal's own samples in one call, and every strip beyond an end in a small one that is folded.
+
+        The strips of axis a hold, of the axes before it, only the signal's samples, and of those after it, all that is
+        read, which is folded first: so every sample of the extended signal comes in once. A signal
+        of fewer than SMALL samples is not worth the calls: all that is read comes in one, and is folded and copied.
+        """
+        inside = [(0, n) for n in self.signal]
+        read = [(fold.lo, fold.hi) for fold in self._folds]
+        if np.prod(self.signal) < SMALL:
+            return self._in_one(self._window(shape, kind, read))
+        whole = self._window(shape, kind, inside)
+        strips = [(axis, strip, self._window(shape, kind, [*inside[:axis], strip.box, *read[axis + 1:]]))
+                  for axis, fold in enumerate(self._folds) for strip in fold.strips]
+
+        def adjoint(y: np.ndarray) -> np.ndarray:
+            x = whole(y, workers=self._workers)
+            for axis, strip, part in strips:
+                g = part(y, workers=1)
+                for later in range(axis + 1, g.ndim):
+                    g = self._folds[later](g, later)
+                strip.fold(g, x, axis)
+            return x.ravel()
+
+        return adjoint
+
+    def _in_one(self, whole: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        def adjoint(y: np.ndarray) -> np.ndarray:
+            x = whole(y, workers=self._workers)
+            for axis, fold in enumerate(self._folds):
+                x = fold(x, axis)
+            return x.ravel()
+
+        return adjoint
+
+    def _window(self, shape: Ints, kind: np.dtype, box: list[tuple[int, int]]) -> Callable[..., np.ndarray]:
+        """Wᴴ for samples of the extended signal: sample s is position s·up − start of the exchanged problem."""
         p, h = self._problem, self._fir.H
-        windows = [(f.lo * u - t, (f.hi - 1) * u - t + 1)
-                   for f, u, t in zip(self._folds, p.up, self._starts, strict=True)]
-        return plan((y.shape, y.dtype), h.taps, windows, self._method, origin=h.origins, up=p.down, down=p.up,
+        windows = [(lo * u - t, (hi - 1) * u - t + 1) for (lo, hi), u, t in zip(box, p.up, self._starts, strict=True)]
+        return plan((shape, kind), h.taps, windows, self._method, origin=h.origins, up=p.down, down=p.up,
                     dilation=p.dilation)
 
 
+class _Strip:
+    """Samples lo … hi of the extended signal, beyond one end, and the samples that they are copies of."""
+
+    def __init__(self, ends: bd.Ends, n: int, lo: int, hi: int) -> None:
+        row, column, factor = bd.matrix(ends, n, lo, hi)
+        self.box = lo, hi
+        self.touched, column = np.unique(column, return_inverse=True)
+        self.transposed = coo_array((factor, (column, row)), shape=(self.touched.size, hi - lo)).tocsr()
+
+    def fold(self, g: np.ndarray, x: np.ndarray, axis: int) -> None:
+        """Add Eᵀ·g to x along an axis."""
+        g, x = np.moveaxis(g, axis, 0), np.moveaxis(x, axis, 0)
+        back = self._in(g.real.dtype) @ g.reshape(len(g), -1)
+        x[self.touched] += back.reshape((self.touched.size, *x.shape[1:]))
+
+    def _in(self, kind: np.dtype) -> csr_array:
+        if self.transposed.dtype != kind:
+            self.transposed = self.transposed.astype(kind)
+        return self.transposed
+
+
 class _Fold:
-    """Eᵀ of one axis: samples lo … hi of the extended signal are added onto the N that they are copies of."""
+    """Eᵀ of one axis, with samples lo … hi of the extended signal read by any tap."""
 
     def __init__(self, problem: Problem, axis: int) -> None:
-        ends, self.n = problem.boundary[axis], problem.signal[axis]
+        ends, n = problem.boundary[axis], problem.signal[axis]
         first, last = _reads(problem, axis)
+        self.n = n
         self.lo = 0 if ends[0].absent else min(first, 0)
-        self.hi = self.n if ends[1].absent else max(last + 1, self.n)
-        self.strips = [self._strip(ends, lo, hi) for lo, hi in ((self.lo, 0), (self.n, self.hi)) if lo < hi]
-
-    def _strip(self, ends: bd.Ends, lo: int, hi: int) -> tuple[slice, np.ndarray, csr_array]:
-        row, column, factor = bd.matrix(ends, self.n, lo, hi)
-        touched, column = np.unique(column, return_inverse=True)
-        fold = coo_array((factor, (column, row)), shape=(touched.size, hi - lo)).tocsr()
-        return slice(lo - self.lo, hi - self.lo), touched, fold
+        self.hi = n if ends[1].absent else max(last + 1, n)
+        self.strips = [_Strip(ends, n, lo, hi) for lo, hi in ((self.lo, 0), (n, self.hi)) if lo < hi]
 
     def __call__(self, g: np.ndarray, axis: int) -> np.ndarray:
-        if not self.strips:
-            return g
-        g = np.moveaxis(g, axis, 0)
-        x = g[-self.lo:self.n - self.lo].copy()
-        for part, touched, fold in self.strips:
-            strip = g[part]
-            back = fold.astype(strip.real.dtype) @ strip.reshape(len(strip), -1)
-            x[touched] += back.reshape((touched.size, *x.shape[1:]))
-        return np.moveaxis(x, 0, axis)
+        """The signal's samples, a view, with the strips added to them, of an array that holds all of lo … hi."""
+        def part(lo: int, hi: int) -> np.ndarray:
+            return g[(slice(None),) * axis + (slice(lo - self.lo, hi - self.lo),)]
+
+        x = part(0, self.n)
+        for strip in self.strips:
+            strip.fold(part(*strip.box), x, axis)
+        return x
 
 
 def _described(name: str, fir: FIR, shape: int | Sequence[int], mode: Any, boundary: Any, keywords: dict[str, Any],

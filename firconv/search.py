@@ -56,8 +56,9 @@ class _Search:
 
     def refuse(self, parity: int) -> FIR:
         odd = "odd" if parity else "even"
-        raise ValueError(f"{self.kind}: no filter of {odd} length can do this by {self.method!r} (symmetry forces a zero at "
-                         "fs/2, or firls takes odd lengths only); ask for the other parity, a lower edge, or another method")
+        raise ValueError(f"{self.kind}: no filter of {odd} length can do this by {self.method!r} (symmetry forces a "
+                         "zero at fs/2, or firls takes odd lengths only); ask for the other parity, a lower edge, or "
+                         "another method")
 
     def attempt(self, k: int) -> FIR | None:
         """The design of k taps, measured; None if it failed."""
@@ -131,7 +132,8 @@ class _Search:
             raise RuntimeError(f"{self.kind}(…, method={self.method!r}) did not converge at {max(self.tried)} taps: "
                                f"{self.trouble}; widen a transition, lower the attenuation, or use another method")
         raise RuntimeError(f"{self.kind}(…, method={self.method!r}) missed the specification; the best of "
-                           f"{len(self.tried)} lengths reached\n{best.report}\nwiden a transition, relax a band, or allow more taps")
+                           f"{len(self.tried)} lengths reached\n{best.report}\nwiden a transition, relax a band, or "
+                           "allow more taps")
 
 
 # ---- one design --------------------------------------------------------------------------------------------------
@@ -150,7 +152,7 @@ def _symmetric(search: _Search, k: int) -> np.ndarray:
     delta = min(b.deviation for b in bands)
     window = _window(search.window, delta)
     middles = [(a.hi + b.lo) / 2 for a, b in zip(bands, bands[1:], strict=False)]
-    if all(b.gain[0] == b.gain[1] for b in bands):  # a sum of low-passes, one step of gain at the middle of each transition
+    if all(b.gain[0] == b.gain[1] for b in bands):  # a sum of low-passes, one per step of gain between two bands
         taps = bands[-1].gain[1] * np.eye(1, k, (k - 1) // 2)[0]
         for edge, left, right in zip(middles, bands, bands[1:], strict=False):
             taps += (left.gain[1] - right.gain[0]) * signal.firwin(k, edge, window=window, scale=False, fs=fs)
@@ -183,7 +185,8 @@ def _antisymmetric(search: _Search, k: int) -> np.ndarray:
     scale = 2 * np.pi * fs
     weight = [1 / b.deviation if b.relative else scale / b.deviation for b in bands]
     desired = [0 if b.stop else 1 for b in bands]
-    return search.odd * scale * signal.remez(k, edges, desired, weight=_scaled(weight), type="differentiator", fs=fs, maxiter=100)
+    taps = signal.remez(k, edges, desired, weight=_scaled(weight), type="differentiator", fs=fs, maxiter=100)
+    return search.odd * scale * taps
 
 
 def _ideal(search: _Search, k: int) -> np.ndarray:

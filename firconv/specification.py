@@ -114,7 +114,8 @@ class Achieved:
 
     def __str__(self) -> str:
         delay = "minimum phase" if self.delay is None else f"delay {self.delay:g} samples"
-        head = f"{self.kind}, {self.method}, {self.taps} taps, {delay}: {'meets' if self.meets else 'MISSES'} the specification"
+        verdict = "meets" if self.meets else "MISSES"
+        head = f"{self.kind}, {self.method}, {self.taps} taps, {delay}: {verdict} the specification"
         title = f"  {'band':<18} {'asked':<24} {'achieved':<14} margin"
         return "\n".join([head, title, *map(str, self.bands)])
 
@@ -125,7 +126,8 @@ def _ripple(delta: float) -> float:
 
 def ripple_to_deviation(ripple_db: float, name: str = "design") -> float:
     if not ripple_db > 0:
-        raise ValueError(f"{name}(…, ripple_db={ripple_db!r}): the ripple is positive, in dB from lowest to highest gain")
+        raise ValueError(f"{name}(…, ripple_db={ripple_db!r}): the ripple is positive, in dB from lowest to highest "
+                         "gain")
     g = 10 ** (ripple_db / 20)
     return (g - 1) / (g + 1)
 

@@ -122,8 +122,8 @@ def test_disk_weighs_covered_area(radius):
 
 
 @pytest.mark.parametrize("kernel", [
-    filters.gaussian(1.3, 2), filters.box(4, 2), filters.binomial(3, 2), filters.disk(2.5), filters.motion_blur(7.5, 20),
-    filters.sharpen(), filters.unsharp(), filters.emboss()])
+    filters.gaussian(1.3, 2), filters.box(4, 2), filters.binomial(3, 2), filters.disk(2.5),
+    filters.motion_blur(7.5, 20), filters.sharpen(), filters.unsharp(), filters.emboss()])
 def test_the_mean_stays(kernel):
     assert kernel.taps.sum() == pytest.approx(1, abs=1e-12)
 

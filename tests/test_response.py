@@ -38,7 +38,8 @@ def defining(taps, origin, f):
 
 # ---- the eigenvalue ----------------------------------------------------------------------------------------------
 
-@given(st.lists(st.floats(-5, 5), min_size=1, max_size=12), st.integers(-3, 9), st.floats(-1, 1), st.sampled_from([1.0, 8.0]))
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=12), st.integers(-3, 9), st.floats(-1, 1),
+       st.sampled_from([1.0, 8.0]))
 def test_exponentials_are_eigenfunctions(taps, origin, f, fs):
     fir = FIR(taps, origin, fs)
     t = np.arange(40)

@@ -270,6 +270,14 @@ def test_dot_test_in_two_dimensions(mode, boundary):
           boundary if isinstance(boundary, (str, tuple)) else "wrap")
 
 
+def test_adjoint_of_large_signals_takes_strips(monkeypatch):
+    monkeypatch.setattr("firconv.operators.SMALL", 0)
+    for boundary in ("reflect", ["wrap", "antireflect"], [("edge", "zero"), "omit"]):
+        for keywords in ({}, {"up": 2, "down": 3, "dilation": (1, 2)}):
+            assert agree(FIR(RNG.uniform(0.5, 1.5, (3, 4)), (1, 3)), (6, 7), "same", boundary, **keywords) is not None
+    assert agree(FIR(RNG.uniform(0.5, 1.5, (2, 3, 2)), (0, 1, 1)), (3, 4, 5), "same", "symmetric") is not None
+
+
 def test_matrix_is_toeplitz_or_circulant():
     fir = FIR([1, 2, 3], 1)
     from scipy.linalg import circulant, toeplitz
