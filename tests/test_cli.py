@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 import firconv
-from firconv import filters
+from firconv import cost, filters
 from firconv.cli import main
 from firconv.cli.kernels import parse_taps
 from firconv.files import Signal, read, write
@@ -590,6 +590,19 @@ def test_version_and_configuration(capsys):
     assert run("--version", capsys)[:2] == (0, f"firconv {firconv.__version__}\n")
     code, out, _ = run("config", capsys)
     assert code == 0 and "numpy" in out and "threads" in out
+
+
+def test_calibration_and_warmup_report(capsys, monkeypatch):
+    def calibrate(show):
+        show("line", 0, 2)
+        show("image", 1, 2)
+        return cost.machine()
+
+    monkeypatch.setattr("firconv.calibration.calibrate", calibrate)
+    code, out, _ = run("calibrate", capsys)
+    assert code == 0 and out.startswith("plans now use constants of") and str(cost.store()) in out
+    monkeypatch.setattr(firconv, "warmup", lambda: None, raising=False)
+    assert run("warmup", capsys) == (0, "every kernel is compiled\n", "")
 
 
 def test_progress_is_shown_on_terminals_only(here, capsys, monkeypatch):

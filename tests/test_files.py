@@ -261,6 +261,37 @@ def test_planes_apart_in_tiff(tmp_path):
     assert_array_equal(read(tmp_path / "a.tif").array, array)
 
 
+def test_alpha_goes_into_arrays_as_the_last_colour(tmp_path):
+    for colours in (1, 3):
+        array, alpha = picture("uint8", colours), picture("uint8", 1)
+        write(tmp_path / "a.npy", Signal(array, "image", alpha=alpha))
+        assert_array_equal(read(tmp_path / "a.npy").array, np.dstack([array, alpha]))
+
+
+def test_alpha_follows_the_depth(tmp_path):
+    write(tmp_path / "a.png", Signal(picture("uint16", 3), "image", alpha=np.full((37, 53), 255, "uint8")))
+    assert (read(tmp_path / "a.png").alpha == 65_535).all()
+
+
+def test_deep_tiff_of_other_colours_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", picture("uint16", 4), photometric="separated")
+    with pytest.raises(ValueError, match="its colours are SEPARATED; convert it to RGB or grey"):
+        read(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "a.tif", picture("uint16", 5), photometric="rgb")
+    with pytest.raises(ValueError, match="it has 2 channels besides its colours"):
+        read(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 9, 9), "uint16"), photometric="minisblack")
+    with pytest.raises(ValueError, match="it holds 3 pages; extract one of them"):
+        read(tmp_path / "a.tif")
+
+
+def test_deep_tiff_that_claims_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "MAX_PIXELS", 100)
+    tifffile.imwrite(tmp_path / "a.tif", picture("uint16", 1))
+    with pytest.raises(ValueError, match=r"it claims too many pixels \(53 x 37\)"):
+        read(tmp_path / "a.tif")
+
+
 def bomb(columns=100_000, rows=100_000, depth=8):
     def chunk(name, data):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -393,6 +424,34 @@ def test_integers_round_and_saturate(tmp_path):
     x = np.array([2.0, -2.0, 0.5 / 32768, 1.5 / 32768, -2.6 / 32768, 0.99999999])
     write(tmp_path / "a.wav", Signal(x, "sound", rate=8000, subtype="PCM_16"))
     assert_array_equal(soundfile.read(tmp_path / "a.wav", dtype="int16")[0], [32767, -32768, 0, 2, -3, 32767])
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_full_scale_never_wraps(tmp_path, dtype, subtype):
+    x = np.array([1.0, 0.9999999999, -1.0, 1e30, -np.inf], dtype)
+    write(tmp_path / "a.wav", Signal(x, "sound", rate=8000, subtype=subtype))
+    back = soundfile.read(tmp_path / "a.wav", dtype="float64")[0]
+    assert_array_equal(np.sign(back), [1, 1, -1, 1, -1])
+    assert np.abs(np.abs(back) - 1).max() < 1e-4
+
+
+def test_integer_sound_holds_no_nan(tmp_path):
+    with pytest.raises(ValueError, match="sound coded as PCM_16 holds no NaN: replace the NaN samples, or write FLOAT"):
+        write(tmp_path / "a.wav", Signal(np.array([0, np.nan]), "sound", rate=8000, subtype="PCM_16"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_sound_that_ends_early_is_refused(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", np.zeros(100), 8000)
+    monkeypatch.setattr(soundfile.SoundFile, "frames", 120)
+    with pytest.raises(ValueError, match="truncated, 20 of 120 frames are missing"):
+        read(tmp_path / "a.wav")
+
+
+def test_a_rate_makes_an_array_sound(tmp_path):
+    write(tmp_path / "a.wav", np.linspace(-1, 1, 9, dtype="float32"), rate=8000)
+    assert (read(tmp_path / "a.wav").rate, read(tmp_path / "a.wav").subtype) == (8000, "FLOAT")
 
 
 def test_blocks_are_the_whole_and_titles_are_kept(tmp_path):

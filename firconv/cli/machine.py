@@ -32,9 +32,7 @@ def run_config(options: argparse.Namespace) -> None:
     """Print versions, processor, threads and cache."""
     import firconv
 
-    shown = firconv.show_config()
-    if shown is not None:
-        print(shown)
+    firconv.show_config()
 
 
 def run_calibrate(options: argparse.Namespace) -> None:

@@ -137,7 +137,7 @@ def _append(file: Any, block: NDArray[Any]) -> int:
         file.write(block)
         return 0
     limit = 2 ** (bits - 1)
-    scaled = np.rint(block * block.dtype.type(limit))
+    scaled = np.rint(block * np.float64(limit))  # float32 would round 2³¹ − 1 up
     if np.isnan(scaled).any():
         raise ValueError(f"sound coded as {file.subtype} holds no NaN: replace the NaN samples, or write FLOAT")
     lost = int(np.count_nonzero(scaled > limit - 1) + np.count_nonzero(scaled < -limit))
