@@ -240,29 +240,30 @@ def _filter(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray) -> None:
             _integers_again(taps, blocks, out, unsure)
         return
     unsure = fourier.correlate(taps.spectrum(taps.work), blocks, out, tau=taps.tau)
-    few = unsure is None or int(np.broadcast_to(unsure, out.shape).sum()) * taps.dense().weights[0].size <= FEW
-    if not few and taps.work in (np.float32, np.complex64):
-        unsure = _in_double(taps, blocks, out, np.broadcast_to(unsure, out.shape))
-    if unsure is not None:
-        _directly(taps, blocks, out, np.broadcast_to(unsure, out.shape))
+    if unsure is None:
+        return
+    unsure = np.broadcast_to(unsure, out.shape)
+    if taps.work in (np.float32, np.complex64):
+        unsure = _in_double(taps, blocks, out, unsure)
+    _directly(taps, blocks, out, unsure)
 
 
-def _in_double(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.ndarray) -> np.ndarray | None:
-    """The blocks with unsure outputs once more in double precision; returns what is still unsure."""
+def _in_double(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.ndarray) -> np.ndarray:
+    """The blocks with many unsure outputs once more in double precision; returns what is still unsure."""
     from firconv.kernels import fourier
 
     double = np.dtype(np.float64 if taps.work == np.float32 else np.complex128)
     lead = out.ndim - len(taps.axes) - 1
-    left = np.zeros(out.shape, bool)
-    for place in np.argwhere(unsure.any(axis=tuple(range(lead, out.ndim)))):
+    left = unsure.copy()
+    work = unsure.sum(axis=tuple(range(lead, out.ndim))) * taps.dense().weights[0].size
+    for place in np.argwhere(work > FEW):                                 # block by block, however they were batched
         at = tuple(place)
         again = np.empty(out[at].shape, double)
         still = fourier.correlate(taps.spectrum(double), blocks[at].astype(double), again, tau=taps.tau)
         with np.errstate(over="ignore", under="ignore"):
             np.copyto(out[at], again, where=unsure[at], casting="same_kind")
-        if still is not None:
-            left[at] = unsure[at] & still
-    return left if left.any() else None
+        left[at] = False if still is None else unsure[at] & still
+    return left
 
 
 def _directly(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.ndarray) -> None:
