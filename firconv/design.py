@@ -63,8 +63,8 @@ def lowpass(pass_edge: float, stop_edge: float, ripple_db: float = 0.1, atten_db
     >>> print(lowpass(0.1, 0.2, 0.5, 40, parity="odd").report)
     lowpass, equiripple, 19 taps, delay 0 samples: meets the specification
       band               asked                    achieved       margin
-      0 … 0.1            ripple ≤ 0.5 dB          0.4479 dB      +0.95 dB
-      0.2 … 0.5          ≥ 40.00 dB down          40.95 dB       +0.95 dB
+      0 … 0.1            ripple ≤ 0.5 dB          0.3921 dB      +2.11 dB
+      0.2 … 0.5          ≥ 40.00 dB down          42.07 dB       +2.07 dB
     """
     p, s = _edges("lowpass", fs, pass_edge, stop_edge)
     return design("lowpass", [_pass(0.0, p, ripple_db), _stop(s, fs / 2, atten_db)], fs, **how)
