@@ -125,8 +125,8 @@ def _outputs(problem: Problem) -> int:
 def _tasks(problem: Problem, outs: int) -> float:
     """Tiles of the inside, and slabs at both ends of each axis."""
     banks = problem.groups
-    if prod(problem.signal) <= 1 << 14:
-        return banks
+    if prod(problem.signal[a] for a in problem.filtered) <= 1 << 14:
+        return banks * max(1, min(8, outs // banks >> 14), outs // banks >> 17)
     return banks * (2 * len(problem.filtered) + max(1, min(8, outs // banks >> 14), outs // banks >> 17))
 
 

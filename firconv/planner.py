@@ -235,7 +235,7 @@ class _Considered:
         best = self.named(method).seconds or 0.0
         others = tuple(c if c.why or c.method == method else
                        Candidate(c.method, c.seconds, c.multiplications, c.bytes, c.bound,
-                                 f"{(c.seconds or 0.0) / best:.1f}× the predicted time") for c in self.all)
+                                 f"{(c.seconds or 0.0) / best:.1f}× the time") for c in self.all)
         fourier = method in ("fft", "overlap_save")
         return Decision(method, self.work, self.lengths[method] if fourier else (), tau if fourier else None,
                         self._fallback(tau) if fourier else "none", others)
@@ -285,11 +285,11 @@ class _Considered:
 
     def _why_not(self, method: str, lengths: tuple[int, ...]) -> str:
         if self.problem.dtype.kind in "iu" and self.work != "float32":
-            return "rounding not proven for integers of this size"
+            return "unproven rounding"
         if not self._vouched(lengths):
-            return "transforms too long for the accuracy promised"
+            return "beyond the promise"
         if method == "fft" and prod(lengths) > 1 << 25:
-            return "one transform of this size needs too much memory"
+            return "too much memory"
         return ""
 
     def _whole(self) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+import unicodedata
 from typing import TYPE_CHECKING
 
 from firconv.planner import Candidate
@@ -31,8 +33,12 @@ def _head(plan: Plan) -> list[str]:
     ]
     if max(p.up + p.down + p.dilation, default=1) == 1:
         rows = [row for row in rows if row[0] != "strides"]
-    return [f"{plan.call.op}: y = {'h * x' if plan.call.op == 'convolve' else 'h ⋆ x'}"] + [
-        f"  {name:<16}{text}" for name, text in rows if text]
+    title = f"{plan.call.op}: y = {'h * x' if plan.call.op == 'convolve' else 'h ⋆ x'}"
+    return [title, *(line for name, text in rows if text for line in _wrapped(f"  {name:<16}", text, 18))]
+
+
+def _wrapped(start: str, text: str, indent: int) -> list[str]:
+    return textwrap.wrap(start + text, 80, subsequent_indent=" " * indent, drop_whitespace=True)
 
 
 def _lengths(values: tuple[int, ...]) -> str:
@@ -40,7 +46,7 @@ def _lengths(values: tuple[int, ...]) -> str:
 
 
 def _candidates(plan: Plan) -> list[str]:
-    head = f"  {'method':<14}{'predicted':>11}{'multiply-adds':>15}{'bytes':>9}  {'error at most':<24}why not"
+    head = f"  {'method':<13}{'predicted':>9}{'mult-adds':>11}{'bytes':>9}  {'error at most':<18}  why not"
     return [head, *(_row(c, c.method == plan.method) for c in plan.decision.candidates)]
 
 
@@ -48,7 +54,12 @@ def _row(c: Candidate, chosen: bool) -> str:
     time = "–" if c.seconds is None else seconds(c.seconds)
     macs = "–" if c.multiplications is None else f"{c.multiplications:.2e}"
     size = "–" if c.bytes is None else _bytes(c.bytes)
-    return f"{'→' if chosen else ' '} {c.method:<14}{time:>11}{macs:>15}{size:>9}  {c.bound:<24}{'chosen' if chosen else c.why}"
+    return f"{'→' if chosen else ' '} {c.method:<13}{time:>9}{macs:>11}{size:>9}  {_padded(c.bound, 18)}  {'chosen' if chosen else c.why}"
+
+
+def _padded(text: str, width: int) -> str:
+    """Text filled to a width on screen: combining marks take no place."""
+    return text + " " * (width - sum(not unicodedata.combining(mark) for mark in text))
 
 
 def seconds(value: float) -> str:
@@ -69,5 +80,5 @@ def _forcing(plan: Plan) -> list[str]:
     for name, plain in (("boundary", "zero"), ("axes", None), ("origin", None), ("up", 1), ("down", 1), ("dilation", 1)):
         if getattr(call, name) != plain:
             words.append(f"{name}={getattr(call, name)!r}")
-    return ["  predicted on one core; 'error at most' is the promise, an FFT is usually 10 to 1000 times better",
-            "  the call that forces it: " + ", ".join(words) + ")"]
+    note = "predicted on one core; 'error at most' is the promise, an FFT is usually 10 to 1000 times better"
+    return [*_wrapped("  ", note, 2), "  the call that forces it: " + ", ".join(words) + ")"]

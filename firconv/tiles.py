@@ -18,7 +18,7 @@ from firconv.problem import Lattice, Problem
 
 Box = tuple[tuple[int, int], ...]
 
-#: Up to this many samples a padded copy costs less than the calls for five regions.
+#: Up to this many samples along the filtered axes a padded copy costs less than the calls for five regions.
 SMALL = 1 << 14
 
 
@@ -45,7 +45,8 @@ class Grid:
     def regions(self) -> Iterator[Box]:
         """Boxes that cover all outputs: slabs at the ends of each axis, then the inside that needs no extension."""
         counts = self.periods
-        if prod(hi - lo for lo, hi in self.span(self.everything())) <= SMALL:
+        busy = [i for i, a in enumerate(self.lattices) if not a.idle]
+        if prod(hi - lo for i, (lo, hi) in enumerate(self.span(self.everything())) if i in busy) <= SMALL:
             yield self.everything()
             return
         box = [(0, c) for c in counts]
