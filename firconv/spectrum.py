@@ -8,7 +8,7 @@ Four ways, by what the frequencies are:
 - `points`: any frequencies. Few: blocked Horner, i.e. powers z⁰ … z^{B−1} of a chunk of points, one matrix product with
   the taps as rows of B, then Horner in z^B over the rows. Many: a table of H and eight derivatives on a circle so fine
   that the Taylor remainder is below an ulp; then a point costs nine terms whatever K is.
-- `plane`: n-D on a grid of per-axis frequencies, one small matrix product per axis.
+- `plane`: n-D on a grid of per-axis frequencies, one small matrix product per axis, or an FFT where the taps are many.
 
 All phases are reduced modulo one turn before the exponential, so that long taps lose no digits. Blocks go to the
 library's own threads; no value depends on their number.
@@ -31,6 +31,10 @@ COLUMNS = 32
 CHUNK = 2048
 #: Taylor terms after the value, and table points per tap: remainder (π/64)⁹/9! = 5e-18 of Σ|h|.
 TERMS, FINE = 8, 32
+#: Taps along an axis from which an FFT beats the matrix product on a plane.
+MANY = 24
+#: Largest table: 75 MB.
+LARGEST = 1 << 19
 #: Multiply-adds of one real BLAS call: up to here OpenBLAS stays on one thread. Its threads spin, and on busy cores a
 #: product of 32 × 32 × 4,096 took 12 ms instead of 0.3.
 BLAS = 1 << 18
@@ -173,7 +177,7 @@ def points(taps: np.ndarray, origin: int, f: np.ndarray, workers: int = 1) -> np
     out = np.empty(f.size, complex)
     reach = max(abs(origin), abs(taps.size - 1 - origin), 1)
     grid = 1 << ceil(log2(2 * FINE * reach))
-    if reach <= taps.size and f.size * taps.size > 128 * grid:
+    if reach <= taps.size and grid <= LARGEST and f.size * taps.size > 128 * grid:
         part = _taylor(taps, origin, reach, grid)
     else:
         part = _horner(taps, origin)
@@ -256,8 +260,16 @@ def _product_of(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> 
 
 # ---- a plane -----------------------------------------------------------------------------------------------------
 
-def plane(taps: np.ndarray, origins: Sequence[int], f: Sequence[np.ndarray], workers: int = 1) -> np.ndarray:
-    """H on the grid of the 1-D arrays f: Σ_k E[i, k]·h[k, …] axis by axis, the last axis first."""
+def plane(taps: np.ndarray, origins: Sequence[int], f: Sequence[np.ndarray], workers: int = 1,
+          centred: bool = False) -> np.ndarray:
+    """H on the grid of the 1-D arrays f: Σ_k E[i, k]·h[k, …] axis by axis, the last axis first.
+
+    `centred` says that every f is (i − N//2)/N, so that an FFT may serve.
+    """
+    if centred and max(taps.shape) > MANY:
+        for axis in reversed(range(taps.ndim)):
+            taps = _transformed(taps, axis, origins[axis], len(f[axis]), workers)
+        return taps
     waves = [_wave(_turns(np.arange(k) - c, np.asarray(v, float)[:, None]))
              for k, c, v in zip(taps.shape, origins, f, strict=True)]
     rows = _product_of(taps.reshape(-1, taps.shape[-1]), np.ascontiguousarray(waves[-1].T))
@@ -265,6 +277,19 @@ def plane(taps: np.ndarray, origins: Sequence[int], f: Sequence[np.ndarray], wor
     for axis in reversed(range(taps.ndim - 1)):
         out = _along(waves[axis], out, axis, workers)
     return out
+
+
+def _transformed(x: np.ndarray, axis: int, origin: int, count: int, workers: int) -> np.ndarray:
+    """One axis by FFT; the centre of the grid comes from modulating the taps."""
+    from scipy import fft
+
+    n = np.arange(x.shape[axis]) - origin
+    x = np.moveaxis(x, axis, 0)
+    turned = x * _wave(-(n * (count // 2)) % count / count).reshape((-1,) + (1,) * (x.ndim - 1))
+    ring = np.zeros((count, *x.shape[1:]), complex)
+    for lo in range(0, len(n), count):  # longer taps wrap around
+        ring[n[lo:lo + count] % count] += turned[lo:lo + count]
+    return np.moveaxis(fft.fft(ring, axis=0, overwrite_x=True, workers=workers), 0, axis)
 
 
 def _along(waves: np.ndarray, x: np.ndarray, axis: int, workers: int) -> np.ndarray:

@@ -148,6 +148,10 @@ def test_plane_is_the_transform_of_the_padded_kernel():
     expected = np.fft.fftshift(np.fft.fft2(np.roll(padded, (-2, -1), (0, 1))))
     np.testing.assert_allclose(H, expected, atol=1e-12)
     np.testing.assert_allclose(f0, np.fft.fftshift(np.fft.fftfreq(16)))
+    large = FIR(RNG.normal(size=(45, 90)), (20, 100))  # by FFT, and longer than one of the grids
+    for n in ((64, 81), (33, 128)):
+        (f0, f1), H = frequency_response(large, n=n)
+        np.testing.assert_allclose(H, frequency_response(large, (f0, f1))[1], atol=1e-10)
     solid = FIR(RNG.normal(size=(2, 3, 2)) * 1j, (0, 1, 1), 5.0)
     (_, _, f2), H = frequency_response(solid, n=6, band=[(0, 1), (0, 2), (1, 2)])
     assert H.shape == (6, 6, 6) and f2[-1] == 2
