@@ -56,7 +56,7 @@ def dense_valid(size: int, width: int, dtype: str) -> Bench:
     """The same without edges (mode "valid"): what Halide's tuned schedule is measured on."""
     x, h = noise((size, size), dtype), noise((width, width), dtype, 1)
     outputs = (size - width + 1) ** 2
-    peers = [Peer(f"{peer.name} crop", _cropped(peer, width // 2)) for peer in _opencv_dense(x, h)]
+    peers = [Peer(peer.name, _cropped(peer, width // 2)) for peer in _opencv_dense(x, h)]
     ours, references = problem("correlate", x, h, "valid"), halide_peer.dense(x, h)
     macs, traffic = outputs * h.size, x.nbytes + outputs * x.itemsize
     return Bench(**ours, peers=peers, macs=macs, traffic=traffic, references=references)

@@ -151,7 +151,7 @@ def drawn(sheet: Sheet) -> Table:
     table.add_column("")
     for index, name in enumerate(sheet.columns):
         left = name in ("work", "what", "note", "problem", "fastest peer", "reference", "method", "rows")
-        table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=index > 0 and not left)
+        table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not left or name == "work")
     for cells, mark in zip(sheet.cells, sheet.marks, strict=True):
         table.add_row(MARKS[mark], *cells, style=STYLES[mark])
     return table
