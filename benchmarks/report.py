@@ -149,7 +149,7 @@ def drawn(sheet: Sheet) -> Table:
     """One table for the terminal: text to the left, numbers to the right."""
     table = Table(title=sheet.title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("")
-    for index, name in enumerate(sheet.columns):
+    for name in sheet.columns:
         left = name in ("work", "what", "note", "problem", "fastest peer", "reference", "method", "rows")
         table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not left or name == "work")
     for cells, mark in zip(sheet.cells, sheet.marks, strict=True):
