@@ -230,7 +230,7 @@ def minimum_phase(fir: FIR, tol: float = 1e-4) -> FIR:
     if not isinstance(fir.report, Achieved):
         return fast
     bands = tuple(measured(fast, b, magnitude) for b in fir.report.bands)
-    report = replace(fir.report, method=f"{fir.report.method}, minimum phase", delay=None, bands=bands)
+    report = replace(fir.report, delay=None, bands=bands)
     return replace(fast, report=report)
 
 
