@@ -47,7 +47,7 @@ class DirectTaps:
 
     def __init__(self, weights: np.ndarray, lattices: tuple[Lattice, ...], outputs: tuple[int, ...]):
         self.weights, self.lattices = np.ascontiguousarray(weights), lattices
-        self.plain = all(a.plain for a in lattices)
+        self.plain = all(a.up == a.down == 1 for a in lattices)           # equal steps are one part, with taps left out
         last = max((i for i, a in enumerate(lattices) if not a.idle), default=len(lattices) - 1)
         self.run_axis = last + (prod(outputs[last + 1:]) >= WIDE)
         self.row_axis = self._image_axis()
