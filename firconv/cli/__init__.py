@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from firconv.cli import designing, plotting
 from firconv.cli.kernels import NAMED, number
 
 _EXAMPLES = """\
@@ -24,6 +25,8 @@ examples:
   firconv filter speech.wav -o clear.wav --bandpass 300 3400
   firconv filter data.npy -o smooth.npy --taps 1/4,1/2,1/4 --axes 0
   firconv plan photo.jpg --gaussian 2
+  firconv design lowpass --pass 3000 --stop 3400 --atten 60 --fs 44100 -o h.npz
+  firconv plot h.npz -o h.png
   firconv demo
 """
 
@@ -36,6 +39,10 @@ their depth and colours, filtered as stored (gamma-coded); alpha stays as it was
 are rounded and saturated. JPEG is written at quality 95 without colour subsampling.
 Arrays keep what the sum gives.
 """
+
+
+# command -> module that runs it; the others concern this machine
+_PLACES = {"filter": "filtering", "plan": "filtering", "demo": "demo", "design": "designing", "plot": "plotting"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -77,6 +84,13 @@ def parser() -> argparse.ArgumentParser:
     _add_kernels(plan)
     _add_calls(plan)
 
+    design = commands.add_parser("design", help="design a filter to a specification", epilog=designing.EXAMPLES)
+    designing.add_design(design)
+
+    plot = commands.add_parser("plot", help="draw a filter, or several", epilog=plotting.EXAMPLES)
+    plotting.add_plot(plot)
+    _add_kernels(plot, required=False)
+
     demo = commands.add_parser("demo", help="filter, check and time real data, with figures")
     demo.add_argument("folder", nargs="?", default="firconv-demo", metavar="FOLDER", help="default: %(default)s")
     commands.add_parser("calibrate", help="measure this machine, so that plans fit it")
@@ -85,8 +99,8 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_kernels(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("filter, one of").add_mutually_exclusive_group(required=True)
+def _add_kernels(command: argparse.ArgumentParser, required: bool = True) -> None:
+    group = command.add_argument_group("filter, one of").add_mutually_exclusive_group(required=required)
     for name, values, text in NAMED:
         if not values:
             group.add_argument(f"--{name}", action="store_true", help=text)
@@ -167,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(name: str) -> Callable[[argparse.Namespace], None]:
     import importlib
 
-    place = {"filter": "filtering", "plan": "filtering", "demo": "demo"}.get(name, "machine")
+    place = _PLACES.get(name, "machine")
     run: Callable[[argparse.Namespace], None] = getattr(importlib.import_module(f"firconv.cli.{place}"), f"run_{name}")
     return run
 

@@ -120,9 +120,10 @@ class _Filter(NamedTuple):
     axes: tuple[int, ...]
     kind: str
 
-    def origin(self, options: argparse.Namespace) -> Any:
-        """A named kernel knows its centre; for taps the library's default counts, which differs between operations."""
-        return None if chosen(options) == "taps" else tuple(self.fir.origins)
+    @property
+    def origin(self) -> tuple[int, ...]:
+        """The index of the tap at displacement zero, which a named kernel and a file of a designed filter know."""
+        return tuple(self.fir.origins)
 
 
 def _made(options: argparse.Namespace, x: Any, filter_: _Filter, method: str = "") -> Any:
@@ -136,7 +137,7 @@ def _made(options: argparse.Namespace, x: Any, filter_: _Filter, method: str = "
         op=op,
         boundary=words.boundary(options.boundary or _BEYOND[filter_.kind]),
         axes=filter_.axes,
-        origin=words.origin(options.origin) if options.origin else filter_.origin(options),
+        origin=words.origin(options.origin) if options.origin else filter_.origin,
     )
 
 

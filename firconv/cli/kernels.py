@@ -74,8 +74,9 @@ def kernel(options: argparse.Namespace, ndim: int, rate: float) -> FIR:
     name = chosen(options)
     value = getattr(options, name)
     if name == "taps":
-        taps = parse_taps(value, options.taps_key)
-        return FIR(taps, [(k - 1) // 2 for k in taps.shape])
+        from firconv.cli.tapfiles import taps_at
+
+        return taps_at(options, rate)
     if name in _BANDS:
         return FIR(_windowed_sinc(options, name, np.atleast_1d(value), ndim, rate), "center")
     if name in _SLOPES:

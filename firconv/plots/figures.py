@@ -36,7 +36,7 @@ def overview(system: Any) -> Figure:
     Raises
     ------
     ValueError
-        More than two dimensions.
+        More than two dimensions, or taps that are all zero.
 
     Examples
     --------
@@ -45,6 +45,10 @@ def overview(system: Any) -> Figure:
      '2 zeros (○), 2 poles (×)']
     """
     system = system if isinstance(system, (FIR, IIR)) else FIR(system)
+    if isinstance(system, FIR) and not system.taps.any():
+        raise ValueError("overview(system): all taps are zero; there is nothing to show")
+    if system.ndim > 2:
+        raise ValueError(f"overview(system): the taps have {system.ndim} dimensions; give one or two")
     if system.ndim == 2:
         return kernel2d(system)
     figure = new_figure(13, 7.4)

@@ -96,7 +96,8 @@ def _numbers(ax: Axes, taps: np.ndarray, down: np.ndarray, across: np.ndarray, t
     size = float(np.clip(72 / widest, 5.5, 12))
     for (i, j), value in np.ndenumerate(taps):
         colour = "white" if abs(value) > 0.6 * top else "black"
-        ax.text(float(across[j]), float(down[i]), _word(value, top), ha="center", va="center", fontsize=size, color=colour)
+        place = float(across[j]), float(down[i])
+        ax.text(*place, _word(value, top), ha="center", va="center", fontsize=size, color=colour)
 
 
 def _word(value: float, top: float) -> str:
