@@ -171,5 +171,5 @@ def long_fourier(problem: Problem, real: str, is_complex: bool, m: Machine) -> W
     length = max(problem.outputs[axis], problem.signal[axis]) + min(problem.taps[axis], problem.outputs[axis]) // 2
     lines = problem.groups * problem.channels_out * prod(problem.outputs) / problem.outputs[axis]
     planes = 2 if is_complex else 1
-    seconds = lines * length * planes * log2(length) * (m.line64 if m.wide(real) else m.line32)
+    seconds = lines * (m.call + length * planes * log2(length) * (m.line64 if m.wide(real) else m.line32))
     return Work(lines * length * planes * 7.5 * log2(length), seconds, int(length * 12 * (2 if m.wide(real) else 1)))

@@ -190,16 +190,17 @@ def _to_rtol(problem: Problem, work: str, rtol: float, op: str, considered: _Con
                      f"the smallest possible is {least:.2g}")
 
 
-#: From this FFT length on, one transform of a line is done in four steps.
-LONG = 1 << 17
+#: From these FFT lengths on, a line, or each of several, is transformed by itself between zeros.
+LINE, LINES = 1 << 11, 1 << 17
 
 
 def is_long(problem: Problem, lengths: tuple[int, ...]) -> bool:
-    """True for plain floating lines whose single transform is worth four steps."""
+    """True for plain floating lines whose single transform is worth the line's own, of linear length."""
     if len(problem.filtered) != 1 or problem.dtype.kind in "iu":
         return False
-    a = problem.lattices[problem.filtered[0]]
-    return a.plain and a.dilation == 1 and lengths[problem.filtered[0]] >= LONG
+    axis = problem.filtered[0]
+    a, single = problem.lattices[axis], prod(problem.outputs) == problem.outputs[axis] and problem.groups == 1
+    return a.plain and a.dilation == 1 and lengths[axis] >= (LINE if single else LINES)
 
 
 def predict(problem: Problem, facts: Facts, decision: Decision, m: cost.Machine) -> float:
