@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,9 +116,17 @@ def designed(kind: str, options: argparse.Namespace) -> FIR:
     try:
         fir: FIR = getattr(design, kind)(*calls.get(kind, (*passes, *stops)), **how)
         return design.minimum_phase(fir) if options.minimum_phase else fir
-    except RuntimeError as error:  # what was reached, as one line
-        lines = [" ".join(line.split()) for line in str(error).splitlines() if not line.startswith("  band ")]
-        raise ValueError("; ".join(lines)) from error
+    except RuntimeError as error:
+        raise ValueError(_in_one_line(str(error))) from error
+
+
+def _in_one_line(message: str) -> str:
+    """What was asked and reached, without the table that the library puts it in."""
+    first, *lines = message.splitlines()
+    cells = [re.split(r"\s{2,}", line.strip()) for line in lines if line.startswith("  ")]
+    bands = [f"{row[0]}: asked {row[1]}, got {row[2]}" for row in cells[1:] if len(row) == 4]
+    advice = [line for line in lines[-1:] if not line.startswith("  ")]
+    return "; ".join([first, *bands, *advice])
 
 
 def _edges(kind: str, option: str, given: list[float] | None, place: int) -> list[float]:

@@ -26,6 +26,7 @@ One filter gives an overview (in two dimensions, taps and magnitude plane); seve
 
 _FORMATS = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # the same input, the same bytes
 _PLANAR = ("disk", "motion", "sharpen", "sobel", "prewitt", "scharr")
+_LINEAR = ("lowpass", "highpass", "bandpass", "bandstop")
 
 
 def add_plot(command: argparse.ArgumentParser) -> None:
@@ -45,6 +46,9 @@ def run_plot(options: argparse.Namespace) -> None:
     if not 20 <= options.dpi <= 1200:
         raise ValueError(f"--dpi {options.dpi}: give 20 to 1200")
     filters = _filters(options)
+    planar = [name for name, fir in filters if fir.ndim > 1]
+    if planar and len(filters) > 1:
+        raise ValueError(f"{planar[0]}: filters of two dimensions are drawn one at a time")
     from firconv import plots
 
     figure = plots.overview(filters[0][1]) if len(filters) == 1 else plots.compare(
@@ -82,7 +86,10 @@ def _read(word: str, options: argparse.Namespace) -> FIR:
 def _kernel(name: str, options: argparse.Namespace) -> FIR:
     if name == "taps":
         return _read(options.taps, options)
-    fir = kernel(options, options.dims or (2 if name in _PLANAR else 1), options.fs or 1.0)
+    dims = options.dims or (2 if name in _PLANAR else 1)
+    if (name in _PLANAR and dims == 1) or (name in _LINEAR and dims == 2):
+        raise ValueError(f"--{name} --dims {dims}: this kernel needs --dims {3 - dims}, its default")
+    fir = kernel(options, dims, options.fs or 1.0)
     return dataclasses.replace(fir, fs=options.fs or 1.0)
 
 

@@ -72,17 +72,23 @@ def headline(system: FIR | IIR) -> str:
     """
     rate = "fs 1" if system.fs == 1 else f"fs {system.fs:g} Hz"
     if isinstance(system, IIR):
+        sections = _counted(len(system.sos), "second-order section")
         stability = "stable" if system.stable else "UNSTABLE"
-        return f"IIR, {len(system.sos)} second-order sections, {stability}, largest pole {system.radius:.4g}, {rate}"
+        return f"IIR, {sections}, {stability}, largest pole {system.radius:.4g}, {rate}"
     size = "×".join(map(str, system.shape))
     origin = ", ".join(map(str, system.origins))
-    text = f"FIR, {size} taps, origin {origin}, {rate}"
+    taps = _counted(1, "tap") if size == "1" else f"{size} taps"
+    text = f"FIR, {taps}, origin {origin}, {rate}"
     if not panels.specification(system):
         return text
     report = system.report
     verdict = "meets" if report.meets else "MISSES"
     head = f"{report.kind}, {report.method}, {size} taps, origin {origin}, {rate}"
     return f"{head}: {verdict} its specification, margin {report.margin_db:+.2f} dB"
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def compare(filters: Sequence[Any] | Mapping[str, Any], labels: Sequence[str] | None = None) -> Figure:
@@ -143,8 +149,8 @@ def _named(filters: Any, labels: Sequence[str] | None) -> tuple[list[str], list[
     if len(rates) > 1:
         raise ValueError(f"compare(filters): they run at fs={rates[0]:g} and fs={rates[1]:g}; replace one fs")
     if labels is None:
-        labels = [f"{i + 1}: {headline(system).split(', origin')[0].split(', stable')[0]}" for i, system in
-                  enumerate(systems)]
+        sizes = [", ".join(headline(system).split(", ")[:2]) for system in systems]
+        labels = [f"{i}: {size}" for i, size in enumerate(sizes, 1)]
     if len(labels) != len(systems):
         raise ValueError(f"compare(filters, labels={list(labels)!r}): {len(labels)} labels for {len(systems)} filters")
     return list(labels), systems

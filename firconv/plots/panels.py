@@ -44,6 +44,9 @@ def impulse(system: Any, ax: Axes | None = None, *, n: int | None = None) -> Axe
         _stems(ax, t, values, index, name)
     if len(parts) > 1:
         ax.legend()
+    ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
+    edge = max(0.6, 0.03 * np.ptp(t))
+    ax.set_xlim(t[0] - edge, t[-1] + edge)
     whole_numbers(ax.xaxis)
     what = "Impulse response (taps)" if isinstance(system, FIR) else "Impulse response"
     return dress(ax, what, "displacement (samples)", "value")
@@ -55,7 +58,6 @@ def _stems(ax: Axes, t: np.ndarray, values: np.ndarray, index: int, name: str) -
     face = colour if index == 0 else "none"
     ax.plot(t, values, "os"[index], color=colour, markersize=size, markerfacecolor=face, label=name)
     ax.vlines(t, 0, values, color=colour, linewidth=min(size / 3, 1.2), linestyles=("solid", "dashed")[index])
-    ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
 
 
 def step(system: Any, ax: Axes | None = None, *, n: int | None = None) -> Axes:
@@ -71,7 +73,10 @@ def step(system: Any, ax: Axes | None = None, *, n: int | None = None) -> Axes:
     t, s = response.step_response(system, shown)
     t = np.concatenate([[t[0] - 1], t, [t[-1] + 1]])  # one sample before, at rest, and one after
     s = np.concatenate([[0], s, [s[-1]]])
-    ax.plot(t, s.real, drawstyle="steps-post", **line(ax, 0))
+    ax.plot(t, s.real, drawstyle="steps-post", label="real", **line(ax, 0))
+    if np.iscomplexobj(s):
+        ax.plot(t, s.imag, drawstyle="steps-post", label="imaginary", **line(ax, 1))
+        ax.legend()
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
     whole_numbers(ax.xaxis)
     return dress(ax, "Step response", "time (samples)", "value")
@@ -178,6 +183,8 @@ def pass_band(system: FIR, ax: Axes | None = None) -> Axes:
 def phase(system: Any, ax: Axes | None = None) -> Axes:
     """The phase in radians, unwrapped, about the origin of the system; faint below −40 dB of the peak magnitude.
 
+    It begins between −π and π, where whole turns make no difference.
+
     Examples
     --------
     >>> ax = phase([1, 2, 1])
@@ -188,6 +195,7 @@ def phase(system: Any, ax: Axes | None = None) -> Axes:
     f = frequencies(system)
     phi = response.phase_response(system, band=(f[0], f[-1]), n=f.size)[1]
     loud = heard(system, f)
+    phi = phi - 2 * np.pi * np.round(phi[np.argmax(loud)] / (2 * np.pi))
     _faint(ax, f, phi, loud)
     low, high = float(phi[loud].min()), float(phi[loud].max())
     room = max(0.1 * (high - low), (2.2 * np.pi - (high - low)) / 2)
@@ -229,17 +237,18 @@ def delay(system: Any, ax: Axes | None = None) -> Axes:
     system, ax = one_dimensional(system, "delay"), on(ax)
     f = frequencies(system)
     tau = response.group_delay(system, band=(f[0], f[-1]), n=f.size)[1]
-    loud = heard(system, f)
+    linear = response.linear_phase(system)
+    loud = heard(system, f) if linear is None else np.full(f.shape, True)
     _faint(ax, f, tau, loud)
     ax.set_ylim(*delay_frame(tau, loud))
-    linear = response.linear_phase(system)
     title = "Group delay" if linear is None else f"Group delay: exactly {_samples(linear.delay, system.fs)}"
     return dress(ax, title, frequency_label(system.fs), "group delay (samples)")
 
 
 def _samples(value: float, fs: float) -> str:
     unit = "sample" if abs(value) == 1 else "samples"
-    return f"{value:g} {unit}" + (f" ({1e3 * value / fs:.4g} ms)" if fs != 1 and value else "")
+    time = f" ({1e3 * value / fs:.4g} ms)" if fs != 1 and value else ""
+    return f"{value:g} {unit}{time}".replace("-", "−")
 
 
 def _faint(ax: Axes, f: np.ndarray, values: np.ndarray, loud: np.ndarray) -> None:

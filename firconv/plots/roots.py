@@ -14,7 +14,7 @@ _MOST = 32  # multiplicity that is looked for
 
 
 def zeros_and_poles(system: FIR | IIR) -> tuple[list[tuple[complex, int]], list[tuple[complex, int]]]:
-    """(zeros, poles), each a list of (place, multiplicity), also those at z = 0.
+    """(zeros, poles), each a list of (place, multiplicity), also those at z = 0; up to about twenty-fold are found.
 
     H(z) = z^(c − K + 1)·Σₖ h[k]·z^(K − 1 − k) for the taps without outer zeros: K − 1 zeros, and K − 1 − c poles at 0.
 
@@ -48,26 +48,30 @@ def _multiple(taps: np.ndarray) -> list[tuple[complex, int]]:
     left = np.roots(taps)
     found = []
     while left.size:
-        group = next((g for m in range(min(left.size, _MOST), 1, -1)
-                      if (g := _nearest(left, m)) is not None and _vanishes(taps, left[g].mean(), m)), np.array([0]))
+        near = np.argsort(np.abs(left - left[0]))[:_MOST + 1]
+        sizes = range(min(near.size, _MOST), 1, -1)
+        group = next((near[:m] for m in sizes if _apart(left[near], m) and _is_one(taps, left[near[:m]])), near[:1])
         mean = complex(left[group].mean())
         found.append((complex(mean.real) if abs(mean.imag) < 1e-9 and group.size > 1 else mean, int(group.size)))
         left = np.delete(left, group)
     return found
 
 
-def _nearest(roots: np.ndarray, m: int) -> np.ndarray | None:
-    """The m roots nearest the first one, if they lie as close together as those of one m-fold root."""
-    order = np.argsort(np.abs(roots - roots[0]))[:m]
-    spread = np.abs(roots[order] - roots[order].mean()).max()
-    return order if spread < min(30 * np.finfo(float).eps ** (1 / m), 0.9) else None
+def _apart(roots: np.ndarray, m: int) -> bool:
+    """True if the first m roots are as close as rounding puts those of one m-fold root, and the next one is farther."""
+    away = np.abs(roots[:m + 1] - roots[:m].mean())
+    spread = away[:m].max()
+    return spread < min(8 * np.finfo(float).eps ** (1 / m), 0.5) and (away.size == m or away[m] > 1.5 * spread)
 
 
-def _vanishes(taps: np.ndarray, z: complex, m: int) -> bool:
-    """True if the polynomial and its first m − 1 derivatives are zero at z, to rounding."""
+def _is_one(taps: np.ndarray, roots: np.ndarray) -> bool:
+    """True if the polynomial and its first m − 1 derivatives are zero, to rounding, at the mean of these m roots."""
+    m, z = roots.size, roots.mean()
+    if abs(z) > 1:  # powers would overflow: 1/z is as many times a root of the reversed polynomial
+        taps, z = taps[::-1], 1 / z
     for _ in range(m):
-        size = np.polyval(np.abs(taps), abs(z))
-        if abs(np.polyval(taps, z)) > 1e-8 * size:
+        powers = z ** np.arange(taps.size - 1, -1, -1)
+        if abs(taps @ powers) > 1e-8 * (np.abs(taps) @ np.abs(powers)):
             return False
         taps = np.polyder(taps)
     return True

@@ -14,11 +14,13 @@ from firconv.systems import FIR, IIR
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_FAR = 2.2
+
 
 def zeros_poles(system: Any, ax: Axes | None = None) -> Axes:
     """Zeros (rings) and poles (crosses) in the z-plane, with the unit circle; a number is a multiplicity.
 
-    Roots farther out than 2.5 are counted in the title instead of shrinking the circle. More than 512 taps are not
+    Roots farther out than 2.2 are counted in the title instead of shrinking the circle. More than 512 taps are not
     factored, and the panel says so.
 
     Examples
@@ -31,7 +33,7 @@ def zeros_poles(system: Any, ax: Axes | None = None) -> Axes:
     turn = np.exp(2j * np.pi * np.linspace(0, 1, 257))
     ax.plot(turn.real, turn.imag, color=GREY, linewidth=1.0)
     families, title = _families(ax, system)
-    reach = min(max([1.2, *(abs(z) * 1.15 for roots in families for z, _ in roots)]), 2.5)
+    reach = 1.15 * max([1.0, *(abs(z) for roots in families for z, _ in roots if abs(z) < _FAR)])
     beyond = 0
     for roots, marker in zip(families, "ox", strict=True):
         _roots(ax, [(z, m) for z, m in roots if abs(z) < reach], marker)
