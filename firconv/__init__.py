@@ -13,10 +13,17 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "convolve": "convolution", "correlate": "convolution", "plan": "convolution", "Plan": "convolution",
-    "correlation_lags": "lags", "set_workers": "threads", "get_workers": "threads",
-    "show_config": "config", "warmup": "config",
-    "FIR": "systems", "IIR": "systems",
+    "convolve": "convolution",
+    "correlate": "convolution",
+    "plan": "convolution",
+    "Plan": "convolution",
+    "correlation_lags": "lags",
+    "set_workers": "threads",
+    "get_workers": "threads",
+    "show_config": "config",
+    "warmup": "config",
+    "FIR": "systems",
+    "IIR": "systems",
 }
 _MODULES = ("signal", "systems", "response", "design", "filters", "plots", "files", "streaming")
 

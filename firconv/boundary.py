@@ -32,12 +32,36 @@ NAMES = ("zero", "constant", "edge", "symmetric", "reflect", "wrap", "antisymmet
 #: What other systems call these rules; accepted qualified, because the bare words contradict each other.
 FOREIGN = {
     "numpy": {"constant": "zero", "edge": "edge", "symmetric": "symmetric", "reflect": "reflect", "wrap": "wrap"},
-    "scipy": {"constant": "zero", "fill": "zero", "edge": "edge", "symmetric": "symmetric", "symm": "symmetric",
-              "reflect": "reflect", "wrap": "wrap", "antisymmetric": "antisymmetric", "antireflect": "antireflect"},
-    "ndimage": {"constant": "zero", "grid-constant": "zero", "nearest": "edge", "reflect": "symmetric",
-                "grid-mirror": "symmetric", "mirror": "reflect", "wrap": "wrap", "grid-wrap": "wrap"},
-    "cv2": {"constant": "zero", "replicate": "edge", "reflect": "symmetric", "reflect101": "reflect",
-            "reflect_101": "reflect", "default": "reflect", "wrap": "wrap"},
+    "scipy": {
+        "constant": "zero",
+        "fill": "zero",
+        "edge": "edge",
+        "symmetric": "symmetric",
+        "symm": "symmetric",
+        "reflect": "reflect",
+        "wrap": "wrap",
+        "antisymmetric": "antisymmetric",
+        "antireflect": "antireflect",
+    },
+    "ndimage": {
+        "constant": "zero",
+        "grid-constant": "zero",
+        "nearest": "edge",
+        "reflect": "symmetric",
+        "grid-mirror": "symmetric",
+        "mirror": "reflect",
+        "wrap": "wrap",
+        "grid-wrap": "wrap",
+    },
+    "cv2": {
+        "constant": "zero",
+        "replicate": "edge",
+        "reflect": "symmetric",
+        "reflect101": "reflect",
+        "reflect_101": "reflect",
+        "default": "reflect",
+        "wrap": "wrap",
+    },
     "torch": {"zeros": "zero", "constant": "zero", "replicate": "edge", "reflect": "reflect", "circular": "wrap"},
     "matlab": {"zero": "zero", "replicate": "edge", "symmetric": "symmetric", "circular": "wrap"},
     "julia": {"replicate": "edge", "symmetric": "symmetric", "reflect": "reflect", "circular": "wrap", "na": "omit"},
@@ -72,7 +96,8 @@ MIRRORS = (
 def parse(boundary: Any, count: int) -> tuple[Ends, ...]:
     """One (low, high) pair of rules for each of `count` axes, from the user's value.
 
-    A value is a name or ``("constant", c)``; a tuple of two values is (low end, high end); a list has one entry per axis.
+    A value is a name or ``("constant", c)``; a tuple of two values is (low end, high end); a list has one entry per
+    axis.
 
     Raises
     ------
@@ -81,8 +106,10 @@ def parse(boundary: Any, count: int) -> tuple[Ends, ...]:
     """
     if isinstance(boundary, list):
         if len(boundary) != count:
-            raise ValueError(f"boundary={boundary!r} has {len(boundary)} entries for {count} filtered axes: "
-                             "a list holds one entry per axis, in the order of axes")
+            raise ValueError(
+                f"boundary={boundary!r} has {len(boundary)} entries for {count} filtered axes: "
+                "a list holds one entry per axis, in the order of axes"
+            )
         return tuple(_ends(entry) for entry in boundary)
     return (_ends(boundary),) * count
 
@@ -108,8 +135,10 @@ def _rule(value: Any) -> Rule:
         number = number.real if number.imag == 0 else number
         return Rule("constant", number) if number != 0 else Rule("zero")
     if not isinstance(value, str):
-        raise ValueError(f"boundary={value!r} is not a rule: give a name ({', '.join(NAMES)}), ('constant', c), "
-                         "a tuple (low end, high end), or a list with one entry per axis")
+        raise ValueError(
+            f"boundary={value!r} is not a rule: give a name ({', '.join(NAMES)}), ('constant', c), "
+            "a tuple (low end, high end), or a list with one entry per axis"
+        )
     return Rule(_canonical(value))
 
 
@@ -127,8 +156,10 @@ def _canonical(word: str) -> str:
     if word == "constant":
         return "zero"
     if word not in NAMES:
-        raise ValueError(f"boundary={word!r} is unknown: use one of {', '.join(NAMES)}, or another system's word "
-                         "qualified, such as 'ndimage:nearest' or 'cv2:reflect101'")
+        raise ValueError(
+            f"boundary={word!r} is unknown: use one of {', '.join(NAMES)}, or another system's word "
+            "qualified, such as 'ndimage:nearest' or 'cv2:reflect101'"
+        )
     return word
 
 
@@ -175,8 +206,18 @@ def _extension(ends: Ends, n: int, lo: int, hi: int) -> Extension:
 _remembered = lru_cache(maxsize=256)(_extension)
 
 
-def _fill(rule: Rule, n: int, m: np.ndarray, beyond: np.ndarray, index: np.ndarray, sign: np.ndarray,
-          first: np.ndarray, last: np.ndarray, absent: np.ndarray, value: np.ndarray) -> None:
+def _fill(
+    rule: Rule,
+    n: int,
+    m: np.ndarray,
+    beyond: np.ndarray,
+    index: np.ndarray,
+    sign: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    absent: np.ndarray,
+    value: np.ndarray,
+) -> None:
     """Write the terms of one end's rule where `beyond` is true."""
     p = m[beyond]
     if rule.name in ("zero", "omit", "constant"):
@@ -201,8 +242,13 @@ def _fill(rule: Rule, n: int, m: np.ndarray, beyond: np.ndarray, index: np.ndarr
             first[beyond], last[beyond] = -2 * turn, 2 * turn + 2 * back
 
 
-def read(x: np.ndarray, rules: tuple[Ends, ...], box: tuple[tuple[int, int], ...], dtype: np.dtype | None = None,
-         skip: int = 0) -> np.ndarray:
+def read(
+    x: np.ndarray,
+    rules: tuple[Ends, ...],
+    box: tuple[tuple[int, int], ...],
+    dtype: np.dtype | None = None,
+    skip: int = 0,
+) -> np.ndarray:
     """x̃ over the box [lo, hi) per axis, as a view when it lies inside and needs no cast, else a new array.
 
     Parameters
@@ -224,6 +270,10 @@ def read(x: np.ndarray, rules: tuple[Ends, ...], box: tuple[tuple[int, int], ...
             gather.append((axis, extension(ends, n, lo, hi)))
     for axis, terms in gather:
         view = apply(terms, view, axis, dtype)
+    for axis, terms in gather if len(gather) > 1 else ():  # absent along one axis is absent, whatever another axis says
+        if terms.absent is not None:
+            blank = terms.absent if terms.value is None else terms.absent & (terms.value == 0)
+            view[(slice(None),) * axis + (blank,)] = 0
     if any(low or high for low, high in pads):
         return _zero_padded(view, pads, dtype)
     return view if view.dtype == dtype else view.astype(dtype)
@@ -267,8 +317,10 @@ def matrix(ends: Ends, n: int, lo: int, hi: int) -> tuple[np.ndarray, np.ndarray
         For a constant other than zero, which is affine and has no matrix.
     """
     if any(rule.name == "constant" for rule in ends):
-        raise ValueError(f"boundary {tuple(map(str, ends))} is affine, not linear: it has no matrix and no adjoint; "
-                         "use 'zero' and add the constant's response")
+        raise ValueError(
+            f"boundary {tuple(map(str, ends))} is affine, not linear: it has no matrix and no adjoint; "
+            "use 'zero' and add the constant's response"
+        )
     terms, rows = extension(ends, n, lo, hi), np.arange(hi - lo)
     sign = np.ones(hi - lo) if terms.sign is None else terms.sign.astype(float)
     here = slice(None) if terms.absent is None else ~terms.absent

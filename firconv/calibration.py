@@ -33,13 +33,13 @@ class Sample:
 def _samples() -> list[Sample]:
     found = []
     for dtype in ("float32", "float64"):
-        for k in (5, 33, 129):
+        for k in (5, 33, 129, 513):
             found.append(Sample("line", (1 << 18,), (k,), dtype, "direct"))
         for k in (33, 257, 2049):
             found.append(Sample("line", (1 << 18,), (k,), dtype, "overlap_save"))
         found.append(Sample("long line", (1 << 20,), (1 << 19,), dtype, "fft"))
         found.append(Sample("whole line", (3000,), (800,), dtype, "fft"))
-        for k in (3, 9):
+        for k in (3, 9, 21):
             found.append(Sample("image", (512, 512), (k, k), dtype, "direct"))
             found.append(Sample("narrow image", (8192, 24), (k, 5), dtype, "direct"))
         for k in (7, 21, 61):
@@ -133,7 +133,7 @@ def fit(samples: list[Sample], seconds: list[float]) -> cost.Machine:
     def residuals(logs: np.ndarray) -> np.ndarray:
         m = machine(logs)
         ratios = [np.log(predict(p, m) / t) for p, t in zip(problems, seconds, strict=True)]
-        return np.array([*ratios, *(0.1 * (logs - start))])
+        return np.array([*ratios, *(0.03 * (logs - start))])
 
     found = least_squares(residuals, start, loss="soft_l1", diff_step=1e-3)
     return replace(machine(found.x), provenance=f"firconv calibrate, {date.today().isoformat()}")

@@ -31,8 +31,9 @@ def configuration() -> dict[str, str]:
     rows |= {name: _version(name) for name in ("numpy", "scipy", "numba", "llvmlite", "matplotlib")}
     rows["processor"] = f"{_processor()}, {platform.machine()}, {sys.platform}"
     named = os.environ.get("FIRCONV_WORKERS")
-    rows["threads"] = (f"{threads.get_workers()} by default, {threads.available()} cores available"
-                       + (f", FIRCONV_WORKERS={named}" if named else ""))
+    rows["threads"] = f"{threads.get_workers()} by default, {threads.available()} cores available" + (
+        f", FIRCONV_WORKERS={named}" if named else ""
+    )
     from firconv.kernels import compiled
 
     rows["cache"] = f"{compiled.cache_folder()} ({compiled.cache_state()})"

@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
-from math import log2, prod
+from math import ceil, log2, prod
 from pathlib import Path
 
 from firconv.problem import Problem
@@ -65,7 +65,8 @@ BUILT_IN = Machine()
 def store() -> Path:
     """The file in the user's cache folder where a calibration is kept."""
     base = os.environ.get("FIRCONV_CACHE_DIR") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "firconv")
+        os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "firconv"
+    )
     return Path(base) / "calibration.json"
 
 
@@ -96,6 +97,7 @@ def save(constants: Machine) -> Path:
 
 # ── what each method counts ───────────────────────────────────────────────────────────────────────────────────────────
 
+
 @dataclass(frozen=True)
 class Work:
     """What a method does for a problem."""
@@ -110,11 +112,18 @@ def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
     macs = float(problem.multiplications) * planes
     filtered = problem.filtered
     outs = _outputs(problem)
-    run = max(1, prod(problem.outputs[filtered[-1]:])) if filtered else outs
-    passes = max(1, prod(problem.taps[a] for a in filtered[:-2]))        # images are summed one tap of the outer axes at a time
+    run = max(1, prod(problem.outputs[filtered[-1] :])) if filtered else outs
+    passes = max(
+        1, prod(problem.taps[a] for a in filtered[:-2])
+    )  # images are summed one tap of the outer axes at a time
     copy = m.copy64 if m.wide(real) else m.copy32
     split = prod(problem.signal) if max(problem.up + problem.down, default=1) > 1 else 0
-    seconds = macs * m.mac(real) + (outs * passes + 2 * split) * copy + outs / run * passes * m.row + _tasks(problem, outs) * m.tile
+    seconds = (
+        macs * m.mac(real)
+        + (outs * passes + 2 * split) * copy
+        + outs / run * passes * m.row
+        + _tasks(problem, outs) * m.tile
+    )
     return Work(macs, seconds, _tile_bytes(real))
 
 
@@ -152,15 +161,17 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     per, fixed = (m.fft64, m.block64) if wide else (m.fft32, m.block32)
     blocks, parts_in, parts_out, size = float(problem.groups), problem.channels_in, problem.channels_out, prod(lengths)
     for n, a, outs in zip(lengths, problem.lattices, problem.outputs, strict=True):
-        blocks *= -(-(-(-outs // a.out_parts)) // max(1, n - a.reach + 1))
+        blocks *= ceil(ceil(outs / a.out_parts) / max(1, n - a.reach + 1))
         parts_in, parts_out = parts_in * a.in_parts, parts_out * a.out_parts
     planes = 2 if is_complex else 1
     transforms = (parts_in + parts_out) / 2
     away = m.far ** ((max(lengths, default=1) > 1 << 15) + (max(lengths, default=1) > 1 << 21))
-    seconds = blocks * size * planes * away * (transforms * per * log2(max(2, size)) + fixed * max(1, parts_in * parts_out))
+    seconds = (
+        blocks * size * planes * away * (transforms * per * log2(max(2, size)) + fixed * max(1, parts_in * parts_out))
+    )
     seconds += m.call * max(1.0, blocks * size / (1 << 17))
     if seconds > 2e-4:
-        seconds *= 1 + 1 / blocks                                         # one block cannot be shared between threads
+        seconds *= 1 + 1 / blocks  # one block cannot be shared between threads
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)))
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firconv import describe, execution, planner, tiles
+from firconv import execution, planner, tiles
 from firconv.planner import Decision
 from firconv.problem import Problem
 
 if TYPE_CHECKING:
-    from firconv.convolution import Plan
+    from firconv.plans import Plan
 
 
 def result_type(op: str, problem: Problem, dtype: Any) -> np.dtype:
@@ -31,7 +31,9 @@ def result_type(op: str, problem: Problem, dtype: Any) -> np.dtype:
     if asked.kind not in "iufc":
         raise TypeError(f"{op}(x, h): dtype={dtype!r} holds no sums: use an integer, float or complex dtype")
     if problem.dtype.kind == "c" and asked.kind != "c":
-        raise TypeError(f"{op}(x, h): dtype={dtype!r} cannot hold the complex result: take .real or .imag of it yourself")
+        raise TypeError(
+            f"{op}(x, h): dtype={dtype!r} cannot hold the complex result: take .real or .imag of it yourself"
+        )
     return asked.newbyteorder("=")
 
 
@@ -42,11 +44,15 @@ def target(plan: Plan, x: np.ndarray, out: np.ndarray | None) -> np.ndarray:
         return np.empty(plan.shape, wanted)
     op = plan.call.op
     if not isinstance(out, np.ndarray) or out.shape != plan.shape:
-        raise ValueError(f"{op}(x, h): out has shape {np.shape(out)}, the result has {plan.shape}: pass an array of that shape")
+        raise ValueError(
+            f"{op}(x, h): out has shape {np.shape(out)}, the result has {plan.shape}: pass an array of that shape"
+        )
     if not out.flags.writeable:
         raise ValueError(f"{op}(x, h): out is read-only: pass a writable array")
     if not np.can_cast(plan.dtype, out.dtype, "same_kind"):
-        raise TypeError(f"{op}(x, h): out has dtype {out.dtype}, which cannot take a {plan.dtype} result (same-kind casts only)")
+        raise TypeError(
+            f"{op}(x, h): out has dtype {out.dtype}, which cannot take a {plan.dtype} result (same-kind casts only)"
+        )
     if np.may_share_memory(out, x) or np.may_share_memory(out, plan._h) or out.dtype != wanted:
         return np.empty(plan.shape, wanted)
     return out
@@ -84,7 +90,9 @@ def cast(raw: np.ndarray, target: np.ndarray) -> None:
     limits = np.iinfo(target.dtype)
     if raw.dtype.kind in "fc":
         if np.isnan(raw).any():
-            raise ValueError(f"the result holds NaN, which {target.dtype} cannot: leave dtype= a float, or clean the signal")
+            raise ValueError(
+                f"the result holds NaN, which {target.dtype} cannot: leave dtype= a float, or clean the signal"
+            )
         raw = np.rint(raw)
         below, above = raw <= limits.min, raw >= limits.max
         with np.errstate(invalid="ignore"):
@@ -95,10 +103,13 @@ def cast(raw: np.ndarray, target: np.ndarray) -> None:
         np.copyto(target, raw)
         return
     own = np.iinfo(raw.dtype)
-    np.copyto(target, np.clip(raw, max(int(limits.min), int(own.min)), min(int(limits.max), int(own.max))), casting="unsafe")
+    np.copyto(
+        target, np.clip(raw, max(int(limits.min), int(own.min)), min(int(limits.max), int(own.max))), casting="unsafe"
+    )
 
 
 # ── integers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
 
 def peak(plan: Plan, x: np.ndarray) -> float:
     """The largest |x̃| (an upper bound): of the samples and the boundary's constants."""
@@ -106,8 +117,10 @@ def peak(plan: Plan, x: np.ndarray) -> float:
     found = float(max(-low, high))
     rules = [rule for ends in plan.problem.boundary for rule in ends]
     if any(rule.name == "antireflect" for rule in rules):
-        turns = max(2 + 2 * -(-k * d // max(1, n - 1)) for k, d, n in
-                    zip(plan.problem.taps, plan.problem.dilation, plan.problem.signal, strict=True))
+        turns = max(
+            2 + 2 * -(-k * d // max(1, n - 1))
+            for k, d, n in zip(plan.problem.taps, plan.problem.dilation, plan.problem.signal, strict=True)
+        )
         found *= (1 + 2 * turns) ** len(plan.problem.signal)
     return max([found, *(abs(rule.value) for rule in rules if rule.name == "constant")])
 
@@ -126,8 +139,8 @@ def exact_work(plan: Plan, x: np.ndarray) -> str:
 def check_overflow(plan: Plan, x: np.ndarray, y: np.ndarray, grid: tiles.Grid | None = None) -> None:
     """Raise if any output of an integer problem does not fit; y holds the outputs modulo 2⁶⁴.
 
-    Proofs, cheapest first: dtype range × ‖h‖₁ (`planner.exact`), max|x|·‖h‖₁, a sum in doubles with its error bound, and
-    Python integers where that leaves doubt.
+    Proofs, cheapest first: dtype range × ‖h‖₁ (`planner.exact`), max|x|·‖h‖₁, a sum in doubles with its error bound,
+    and Python integers where that leaves doubt.
 
     Raises
     ------
@@ -155,8 +168,10 @@ def _negative(plan: Plan, x: np.ndarray) -> bool:
 
 
 def _overflow(plan: Plan) -> None:
-    raise OverflowError(f"{plan.call.op}(x, h): an output does not fit {plan.problem.dtype}, and integers are never wrapped: "
-                        "convert x to float64, or scale it down")
+    raise OverflowError(
+        f"{plan.call.op}(x, h): an output does not fit {plan.problem.dtype}, and integers are never wrapped: "
+        "convert x to float64, or scale it down"
+    )
 
 
 def _again(plan: Plan, x: np.ndarray, work: str, shape: tuple[int, ...], grid: tiles.Grid | None) -> np.ndarray:
@@ -165,14 +180,12 @@ def _again(plan: Plan, x: np.ndarray, work: str, shape: tuple[int, ...], grid: t
     method = "shifted" if work == "object" else "direct"
     decision = Decision(method, work, (), None, "none", ())
     y = np.empty(shape, object if work == "object" else work)
-    xv, yv = describe.signal_view(plan.layout, x), describe.output_view(plan.layout, y)
     weights = plan._weights.astype(object) if work == "object" else plan._weights
     lasts = plan.shape[plan.layout.outs[-1]] if plan.layout.outs else 1
-    for at, outs in plan._index():
+    for (at, outs), (signal, result) in zip(plan._index(), plan._pairs(x, y), strict=True):
         flat = int(np.ravel_multi_index(at, [plan.shape[d] for d in plan.layout.groups])) if at else 0
         o = int(np.ravel_multi_index(outs, [plan.shape[d] for d in plan.layout.outs[:-1]])) * lasts if outs else 0
-        run = execution.runner(plan.problem, decision, weights[flat, o:o + lasts][:, None], work)
-        signal, result = xv[(*at, ...)][None], yv[at + outs] if plan.layout.outs else yv[(*at, ...)][None]
+        run = execution.runner(plan.problem, decision, weights[flat, o : o + lasts][:, None], work)
         for box in run.boxes(grid):
             run.fill(grid, box, signal, result[(slice(None), *grid.outputs(box))])
     return y

@@ -62,6 +62,7 @@ class Call:
 
 # ── arrays ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
 def operands(op: str, x: Any, h: Any) -> tuple[np.ndarray, np.ndarray]:
     """The two operands as plain arrays; Python numbers and nested lists of them take the other's type.
 
@@ -83,8 +84,10 @@ def operands(op: str, x: Any, h: Any) -> tuple[np.ndarray, np.ndarray]:
             a = _weaken(a, b.dtype)
     for name, array in (("x", a), ("h", b)):
         if array.dtype.kind not in "biufc":
-            raise TypeError(f"{op}(x, h): {name} has dtype {array.dtype}, which holds no numbers this library filters: "
-                            "convert it to an integer, float or complex array")
+            raise TypeError(
+                f"{op}(x, h): {name} has dtype {array.dtype}, which holds no numbers this library filters: "
+                "convert it to an integer, float or complex array"
+            )
         if array.size == 0:
             raise ValueError(f"{op}(x, h): {name} is empty (shape {array.shape}): give at least one sample")
     return a, b
@@ -92,14 +95,18 @@ def operands(op: str, x: Any, h: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _array(op: str, name: str, value: Any) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{op}(x, h): {name} is a masked array, and a sum over masked samples is not defined: fill it "
-                        f"({name}.filled(0)) or pass {name}.data")
+        raise TypeError(
+            f"{op}(x, h): {name} is a masked array, and a sum over masked samples is not defined: fill it "
+            f"({name}.filled(0)) or pass {name}.data"
+        )
     if hasattr(value, "todense") and not isinstance(value, np.ndarray):
         raise TypeError(f"{op}(x, h): {name} is a sparse {type(value).__name__}: pass {name}.toarray()")
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{op}(x, h): {name}={value!r} is no array ({error}): give numbers of one regular shape") from error
+        raise ValueError(
+            f"{op}(x, h): {name}={value!r} is no array ({error}): give numbers of one regular shape"
+        ) from error
 
 
 def _is_weak(value: Any) -> bool:
@@ -136,6 +143,7 @@ def result_dtype(x: np.dtype, h: np.dtype, renormalised: bool = False) -> np.dty
 
 # ── keywords ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
 def describe(call: Call, x_shape: Ints, x_dtype: np.dtype, h_shape: Ints, h_dtype: np.dtype) -> tuple[Problem, Layout]:
     """The problem that a call states, and where its axes lie.
 
@@ -165,11 +173,20 @@ def describe(call: Call, x_shape: Ints, x_dtype: np.dtype, h_shape: Ints, h_dtyp
     renormalised = any(rule.name == "omit" for ends in rules for rule in ends)
     problem = Problem(
         signal=tuple(x_shape[a] for a in layout.axes),
-        taps=spread(k, 1), outputs=tuple(layout.shape[a] for a in layout.axes), pad=spread(pads, 0),
-        up=spread(up, 1), down=spread(down, 1), dilation=spread(dilation, 1),
+        taps=spread(k, 1),
+        outputs=tuple(layout.shape[a] for a in layout.axes),
+        pad=spread(pads, 0),
+        up=spread(up, 1),
+        down=spread(down, 1),
+        dilation=spread(dilation, 1),
         boundary=spread(rules, (bd.Rule("zero"),) * 2),
-        groups=groups, channels_in=1, channels_out=channels_out, signal_dtype=x_dtype, taps_dtype=h_dtype,
-        dtype=result_dtype(x_dtype, h_dtype, renormalised))
+        groups=groups,
+        channels_in=1,
+        channels_out=channels_out,
+        signal_dtype=x_dtype,
+        taps_dtype=h_dtype,
+        dtype=result_dtype(x_dtype, h_dtype, renormalised),
+    )
     return problem, layout
 
 
@@ -187,8 +204,10 @@ def _axes(call: Call, x_shape: Ints, h_shape: Ints) -> Ints:
     rank = len(x_shape)
     if call.axes is None:
         if len(h_shape) != rank:
-            raise ValueError(f"{call}: x has {rank} dimensions and h has {len(h_shape)}: give axes= (as many as h has "
-                             "dimensions) to filter along some of x's, or reshape h")
+            raise ValueError(
+                f"{call}: x has {rank} dimensions and h has {len(h_shape)}: give axes= (as many as h has "
+                "dimensions) to filter along some of x's, or reshape h"
+            )
         return tuple(range(rank))
     try:
         axes = tuple(operator.index(a) for a in (call.axes if isinstance(call.axes, (tuple, list)) else (call.axes,)))
@@ -200,8 +219,10 @@ def _axes(call: Call, x_shape: Ints, h_shape: Ints) -> Ints:
     if len(set(axes)) != len(axes) or not axes:
         raise ValueError(f"{call}: axes={call.axes!r} must name at least one axis, and each only once")
     if len(h_shape) not in (len(axes), rank):
-        raise ValueError(f"{call}: h has {len(h_shape)} dimensions; with axes={call.axes!r} it needs {len(axes)} (one "
-                         f"filter for all the rest) or {rank} (broadcast against x)")
+        raise ValueError(
+            f"{call}: h has {len(h_shape)} dimensions; with axes={call.axes!r} it needs {len(axes)} (one "
+            f"filter for all the rest) or {rank} (broadcast against x)"
+        )
     return axes
 
 
@@ -234,14 +255,23 @@ def preset(name: str, op: str, k: int) -> int:
     """
     if name == "causal":
         return 0 if op == "convolve" else k - 1
-    upper = {"numpy": "correlate", "scipy": "correlate", "opencv": "correlate", "torch": "convolve",
-             "matlab": "convolve", "scipy2d": None, "ndimage": op}[name]
+    upper = {
+        "numpy": "correlate",
+        "scipy": "correlate",
+        "opencv": "correlate",
+        "torch": "convolve",
+        "matlab": "convolve",
+        "scipy2d": None,
+        "ndimage": op,
+    }[name]
     return k // 2 if op == upper else (k - 1) // 2
 
 
 def _origins(call: Call, k: Sequence[int]) -> Ints:
     value = "scipy" if call.origin is None else call.origin
-    return tuple(_origin(call, v, length) for v, length in zip(_per_axis(call, "origin", value, len(k)), k, strict=True))
+    return tuple(
+        _origin(call, v, length) for v, length in zip(_per_axis(call, "origin", value, len(k)), k, strict=True)
+    )
 
 
 def _origin(call: Call, value: Any, k: int) -> int:
@@ -252,7 +282,9 @@ def _origin(call: Call, value: Any, k: int) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"{call}: origin={value!r} is not an int, one int per axis, or one of {', '.join(PRESETS)}") from None
+        raise TypeError(
+            f"{call}: origin={value!r} is not an int, one int per axis, or one of {', '.join(PRESETS)}"
+        ) from None
 
 
 def _modes(call: Call, count: int) -> tuple[Any, ...]:
@@ -262,26 +294,34 @@ def _modes(call: Call, count: int) -> tuple[Any, ...]:
             if mode[1] <= mode[0]:
                 raise ValueError(f"{call}: mode={mode!r} is an empty window: give (start, stop) with start < stop")
         elif not (isinstance(mode, str) and mode in MODES):
-            raise ValueError(f"{call}: mode={mode!r} is unknown: use 'full', 'same', 'valid', or a window (start, stop)")
+            raise ValueError(
+                f"{call}: mode={mode!r} is unknown: use 'full', 'same', 'valid', or a window (start, stop)"
+            )
     return modes
 
 
 def _scipy_swap(call: Call, modes: Sequence[Any], n: Sequence[int], k: Sequence[int], origins: Ints) -> bool:
     """True for the plain valid call with taps longer than the signal on every axis, where scipy exchanges the two."""
-    plain = call.boundary == "zero" and call.origin is None and all(
-        np.all(np.equal(getattr(call, name), 1)) for name in ("up", "down", "dilation"))
+    plain = (
+        call.boundary == "zero"
+        and call.origin is None
+        and all(np.all(np.equal(getattr(call, name), 1)) for name in ("up", "down", "dilation"))
+    )
     return plain and all(m == "valid" for m in modes) and all(a <= b for a, b in zip(n, k, strict=True))
 
 
-def _window(call: Call, mode: Any, n: int, k: int, reach: int, up: int, down: int, dilation: int,
-            swap: bool) -> tuple[int, int]:
+def _window(
+    call: Call, mode: Any, n: int, k: int, reach: int, up: int, down: int, dilation: int, swap: bool
+) -> tuple[int, int]:
     if isinstance(mode, tuple):
         return operator.index(mode[0]), -(-(operator.index(mode[1]) - operator.index(mode[0])) // down)
     e, m = extent(k, dilation), stuffed(n, up)
     if mode == "valid" and e > m:
         if not swap:
-            raise ValueError(f"{call}: mode='valid' has no outputs: the taps cover {e} samples and the signal has {m}; "
-                             "use 'same' or 'full', or exchange the two")
+            raise ValueError(
+                f"{call}: mode='valid' has no outputs: the taps cover {e} samples and the signal has {m}; "
+                "use 'same' or 'full', or exchange the two"
+            )
         return reach - e + m, k - n + 1
     return window(mode, n, k, reach, up, down, dilation)
 
@@ -294,8 +334,9 @@ def outputs_of(call: Call, n: int, k: int, up: int, down: int, dilation: int) ->
     return window(mode, n, k, 0, up, down, dilation)[1]
 
 
-def _layout(call: Call, x_shape: Ints, h_shape: Ints, axes: Ints, outputs: Sequence[int],
-            starts: Sequence[int]) -> tuple[Layout, int, int]:
+def _layout(
+    call: Call, x_shape: Ints, h_shape: Ints, axes: Ints, outputs: Sequence[int], starts: Sequence[int]
+) -> tuple[Layout, int, int]:
     shape = list(x_shape)
     groups: list[int] = []
     outs: list[int] = []
@@ -306,18 +347,28 @@ def _layout(call: Call, x_shape: Ints, h_shape: Ints, axes: Ints, outputs: Seque
         if d in axes or h_shape[d] == 1:
             continue
         if x_shape[d] not in (1, h_shape[d]):
-            raise ValueError(f"{call}: x has length {x_shape[d]} and h has {h_shape[d]} along dimension {d}, which is not "
-                             f"in axes={axes}: they broadcast only if equal or 1")
+            raise ValueError(
+                f"{call}: x has length {x_shape[d]} and h has {h_shape[d]} along dimension {d}, which is not "
+                f"in axes={axes}: they broadcast only if equal or 1"
+            )
         (outs if x_shape[d] == 1 else groups).append(d)
         shape[d] = h_shape[d]
     rest = tuple(d for d in range(len(x_shape)) if d not in groups and d not in outs)
     at = tuple((d if broadcast else axes.index(d) if d in axes else -1) for d in rest)
-    layout = Layout(tuple(shape), tuple(groups), tuple(outs), rest, at,
-                    tuple(i for i, d in enumerate(rest) if d in axes), tuple(starts))
+    layout = Layout(
+        tuple(shape),
+        tuple(groups),
+        tuple(outs),
+        rest,
+        at,
+        tuple(i for i, d in enumerate(rest) if d in axes),
+        tuple(starts),
+    )
     return layout, prod(h_shape[d] for d in groups), prod(h_shape[d] for d in outs)
 
 
 # ── the caller's arrays as the engine's ───────────────────────────────────────────────────────────────────────────────
+
 
 def correlation_taps(call: Call, layout: Layout, h: np.ndarray) -> np.ndarray:
     """h as correlation taps (groups, outs, axes…): reversed for convolve, conjugated for correlate; the only place."""
@@ -331,7 +382,7 @@ def correlation_taps(call: Call, layout: Layout, h: np.ndarray) -> np.ndarray:
         w = w[(Ellipsis,) + (slice(None, None, -1),) * (w.ndim - lead)]
     elif w.dtype.kind == "c":
         w = w.conj()
-    groups, outs = prod(w.shape[:len(layout.groups)]), prod(w.shape[len(layout.groups):lead])
+    groups, outs = prod(w.shape[: len(layout.groups)]), prod(w.shape[len(layout.groups) : lead])
     return np.ascontiguousarray(w).reshape((groups, outs) + w.shape[lead:])
 
 

@@ -1,7 +1,7 @@
 """Steps 3 to 6 for one set of taps: prepare, then every task of the grid through its kernel, and deliver.
 
-A `Runner` owns prepared taps and knows three things: which boxes of outputs make good tasks, in which dtype it computes,
-and how to fill one box. Everything about threads, casts and renormalisation is the same for all of them.
+A `Runner` owns prepared taps and knows three things: which boxes of outputs make good tasks, in which dtype it
+computes, and how to fill one box. Everything about threads, casts and renormalisation is the same for all of them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from firconv import boundary as bd
-from firconv import run_direct, run_fourier, tiles
+from firconv import run_direct, run_fourier, spectra, tiles
 from firconv.planner import Decision, is_long
 from firconv.problem import IDLE, Lattice, Problem
 
-COMPLEX: dict[str, np.dtype[Any]] = {"float32": np.dtype(np.complex64), "float64": np.dtype(np.complex128), "longdouble": np.dtype(np.clongdouble)}
+COMPLEX: dict[str, np.dtype[Any]] = {
+    "float32": np.dtype(np.complex64),
+    "float64": np.dtype(np.complex128),
+    "longdouble": np.dtype(np.clongdouble),
+}
 
 
 class Runner(Protocol):
@@ -40,7 +44,7 @@ def runner(problem: Problem, decision: Decision, weights: np.ndarray, work: str,
         return Shifted(problem, weights, work)
     if decision.method == "separable":
         return Separable(problem, factors, work)
-    if work == "int64":                                                   # also where an FFT was asked for: see exact_work
+    if work == "int64":  # also where an FFT was asked for: see exact_work
         return Direct(problem.lattices, problem.outputs, False, weights, work)
     if decision.method == "fft" and is_long(problem, decision.lengths):
         return LongFourier(problem, decision, weights, work)
@@ -51,10 +55,13 @@ def runner(problem: Problem, decision: Decision, weights: np.ndarray, work: str,
 
 # ── direct ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
 class Direct:
     """The direct sum through compiled kernels; complex numbers as pairs or planes of real ones."""
 
-    def __init__(self, lattices: tuple[Lattice, ...], outputs: tuple[int, ...], signal: bool, weights: np.ndarray, work: str):
+    def __init__(
+        self, lattices: tuple[Lattice, ...], outputs: tuple[int, ...], signal: bool, weights: np.ndarray, work: str
+    ):
         self.lattices = lattices
         taps = weights.dtype.kind == "c"
         real = np.dtype(work)
@@ -92,7 +99,7 @@ class Direct:
             return
         y = np.empty((2 * out.shape[0], *out.shape[1:]), block.dtype)
         run_direct.correlate(self.taps, block, y)
-        out.real, out.imag = y[:out.shape[0]], y[out.shape[0]:]
+        out.real, out.imag = y[: out.shape[0]], y[out.shape[0] :]
 
 
 def _as_pairs(a: np.ndarray) -> np.ndarray:
@@ -108,6 +115,7 @@ def _as_integers(w: np.ndarray, work: np.dtype) -> np.ndarray:
 
 # ── separable ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
 class Separable:
     """One pass per filtered axis and term, rows last so that the final pass writes the output."""
 
@@ -118,7 +126,9 @@ class Separable:
         self.dtype, self.block = self.terms[0][-1][1].dtype, self.terms[0][0][1].block
         self.kernel = None if len(terms) == 1 else _outer_sum(terms, problem.taps, filtered)
 
-    def _passes(self, problem: Problem, filtered: list[int], factors: list[np.ndarray], work: str) -> list[tuple[int, Direct]]:
+    def _passes(
+        self, problem: Problem, filtered: list[int], factors: list[np.ndarray], work: str
+    ) -> list[tuple[int, Direct]]:
         passes: list[tuple[int, Direct]] = []
         others = [i for i, a in enumerate(self.lattices) if i not in filtered and not a.idle]
         for axis, factor in [*((i, None) for i in others), *zip(filtered, factors, strict=True)]:
@@ -159,8 +169,8 @@ class Separable:
             self._term(term, finite, more)
             out[...] = more if i == 0 else out + more
         assert self.kernel is not None
-        dense = run_fourier.dense(self.kernel, self.lattices)
-        run_fourier.overlay(dense, self.lattices, block, out)
+        dense = spectra.dense(self.kernel, self.lattices)
+        spectra.overlay(dense, self.lattices, block, out)
 
 
 def _outer_sum(terms: list[list[np.ndarray]], taps: tuple[int, ...], filtered: list[int]) -> np.ndarray:
@@ -175,6 +185,7 @@ def _outer_sum(terms: list[list[np.ndarray]], taps: tuple[int, ...], filtered: l
 
 # ── Fourier ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
 class Fourier:
     """Blocks through scipy.fft, repaired and guarded."""
 
@@ -183,7 +194,7 @@ class Fourier:
         is_complex = "c" in (problem.signal_dtype.kind, weights.dtype.kind)
         block: np.dtype[Any] = np.dtype(np.float64) if integer else COMPLEX[work] if is_complex else np.dtype(work)
         self.dtype: np.dtype[Any] = np.dtype(np.int64) if integer else block
-        self.taps = run_fourier.FourierTaps(weights.astype(block), problem.lattices, decision.lengths, block, decision.tau)
+        self.taps = spectra.FourierTaps(weights.astype(block), problem.lattices, decision.lengths, block, decision.tau)
 
     def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
         return run_fourier.tasks(grid, self.taps)
@@ -211,6 +222,7 @@ class LongFourier:
 
 
 # ── NumPy and plain Python ────────────────────────────────────────────────────────────────────────────────────────────
+
 
 class Shifted:
     """Shifted slices: long doubles, Python integers, and taps that are not finite."""
@@ -254,7 +266,8 @@ class Reference:
 
 def _marks(problem: Problem) -> tuple[bd.Ends, ...]:
     """Rules under which an array of True stays True wherever a sample exists."""
-    return tuple(tuple(bd.Rule("zero") if r.absent else bd.Rule("edge") for r in ends) for ends in problem.boundary)  # type: ignore[misc]
+    zero, edge = bd.Rule("zero"), bd.Rule("edge")
+    return tuple((zero if a.absent else edge, zero if b.absent else edge) for a, b in problem.boundary)
 
 
 def _present(grid: tiles.Grid, box: tiles.Box, x: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]]:

@@ -51,8 +51,10 @@ def ratios(grid: Grid, weights: np.ndarray, op: str) -> Ratios:
     unit = np.finfo(np.result_type(weights.dtype, np.float32)).eps / 2 if weights.dtype.kind in "fc" else 0.0
     least = weights[0, 0].size * unit * float(np.abs(weights).sum(axis=tuple(range(1, weights.ndim))).max())
     if np.any(np.abs(partial) <= least) or np.any(np.abs(total) <= least):
-        raise ValueError(f"{op}(x, h): boundary='omit' divides by the sum of the taps inside the signal, and that is zero "
-                         "(to rounding) for some output: use another boundary for taps that sum to zero")
+        raise ValueError(
+            f"{op}(x, h): boundary='omit' divides by the sum of the taps inside the signal, and that is zero "
+            "(to rounding) for some output: use another boundary for taps that sum to zero"
+        )
     table = np.where(partial == total, 1, total / partial)
     return Ratios(table.astype(np.result_type(weights.dtype, np.float64)), tuple(index))
 
@@ -64,7 +66,7 @@ def _runs(problem: Problem, axis: int, a: Lattice) -> tuple[list[tuple[int, int,
     found = np.empty((problem.outputs[axis], 3), np.int64)
     for part in range(a.out_parts):
         _, s, d = a.entries(part)
-        first = (a.base + d) * a.in_parts + s                     # sample of each entry at q = 0, increasing
+        first = (a.base + d) * a.in_parts + s  # sample of each entry at q = 0, increasing
         mine = r == part
         at = q[mine] * a.in_parts
         found[mine, 0] = part
@@ -78,7 +80,10 @@ def _sums(values: np.ndarray, axis: int, a: Lattice, runs: list[tuple[int, int, 
     """Sums over runs of entries along one axis."""
     rows = np.moveaxis(values, axis, 0)
     out = np.empty((len(runs), *rows.shape[1:]), rows.dtype)
-    sums = [np.concatenate([np.zeros((1, *rows.shape[1:]), rows.dtype), np.cumsum(rows[k], axis=0)]) for k, _, _ in map(a.entries, range(a.out_parts))]
+    sums = [
+        np.concatenate([np.zeros((1, *rows.shape[1:]), rows.dtype), np.cumsum(rows[k], axis=0)])
+        for k, _, _ in map(a.entries, range(a.out_parts))
+    ]
     for i, (r, lo, hi) in enumerate(runs):
         out[i] = sums[r][max(hi, lo)] - sums[r][lo]
     return np.moveaxis(out, 0, axis)

@@ -19,7 +19,12 @@ METHODS = ("auto", "reference", "direct", "separable", "fft", "overlap_save")
 TAU = {"float32": 1e-4, "float64": 1e-10}
 #: The guard's safety factor on the FFT's error (`kernels.guard.MARGIN`), and room for a signal whose level varies.
 MARGIN, ROOM = {"float32": 4.0, "float64": 4.0}, 1.85
-UNIT = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53, "longdouble": float(np.finfo(np.longdouble).eps) / 2}
+UNIT = {
+    "float16": 2.0**-11,
+    "float32": 2.0**-24,
+    "float64": 2.0**-53,
+    "longdouble": float(np.finfo(np.longdouble).eps) / 2,
+}
 
 
 @dataclass(frozen=True)
@@ -126,11 +131,15 @@ def _decide(problem: Problem, facts: Facts, method: str, rtol: float | None, op:
     if rtol is not None and method in ("auto", "direct"):
         return _to_rtol(problem, work, rtol, op, considered)
     if method == "separable" and not facts.terms:
-        raise ValueError(f"{op}(x, h): method='separable', but h is no outer product of one factor per axis (rank 1, to two "
-                         "units in the last place): use method='auto', or give rtol= for a truncated SVD of a 2-D h")
+        raise ValueError(
+            f"{op}(x, h): method='separable', but h is no outer product of one factor per axis (rank 1, to two "
+            "units in the last place): use method='auto', or give rtol= for a truncated SVD of a 2-D h"
+        )
     if rtol is not None and method != "separable":
-        raise ValueError(f"{op}(x, h): rtol={rtol!r} cannot be promised by method={method!r} before it has run: use "
-                         "method='auto' or 'direct'")
+        raise ValueError(
+            f"{op}(x, h): rtol={rtol!r} cannot be promised by method={method!r} before it has run: use "
+            "method='auto' or 'direct'"
+        )
     if method == "auto":
         chosen = min((c for c in considered.all if not c.why), key=lambda c: (c.seconds, c.method))
         tau = TAU.get(work) if problem.dtype.kind not in "iu" else None
@@ -186,8 +195,10 @@ def _to_rtol(problem: Problem, work: str, rtol: float, op: str, considered: _Con
         if least <= rtol:
             chosen = considered.named("direct")
             return Decision("shifted" if name == "longdouble" else "direct", name, (), None, "none", (chosen,))
-    raise ValueError(f"{op}(x, h): rtol={rtol!r} cannot be reached for {terms(problem)} taps and a {problem.dtype} result; "
-                     f"the smallest possible is {least:.2g}")
+    raise ValueError(
+        f"{op}(x, h): rtol={rtol!r} cannot be reached for {terms(problem)} taps and a {problem.dtype} result; "
+        f"the smallest possible is {least:.2g}"
+    )
 
 
 #: From these FFT lengths on, a line, or each of several, is transformed by itself between zeros.
@@ -234,12 +245,23 @@ class _Considered:
 
     def decision(self, method: str, tau: float | None) -> Decision:
         best = self.named(method).seconds or 0.0
-        others = tuple(c if c.why or c.method == method else
-                       Candidate(c.method, c.seconds, c.multiplications, c.bytes, c.bound,
-                                 f"{(c.seconds or 0.0) / best:.1f}× the time") for c in self.all)
+        others = tuple(
+            c
+            if c.why or c.method == method
+            else Candidate(
+                c.method, c.seconds, c.multiplications, c.bytes, c.bound, f"{(c.seconds or 0.0) / best:.1f}× the time"
+            )
+            for c in self.all
+        )
         fourier = method in ("fft", "overlap_save")
-        return Decision(method, self.work, self.lengths[method] if fourier else (), tau if fourier else None,
-                        self._fallback(tau) if fourier else "none", others)
+        return Decision(
+            method,
+            self.work,
+            self.lengths[method] if fourier else (),
+            tau if fourier else None,
+            self._fallback(tau) if fourier else "none",
+            others,
+        )
 
     def _fallback(self, tau: float | None) -> str:
         if self.problem.dtype.kind in "iu":
@@ -277,7 +299,10 @@ class _Considered:
             return True
         n, taps = prod(lengths), prod(a.reach * a.in_parts for a in self.problem.lattices)
         unit = UNIT[self.real] * MARGIN[self.real]
-        return ROOM * unit * log2(max(2, n)) * (n * prod(a.in_parts for a in self.problem.lattices) / taps) ** 0.5 <= TAU[self.real]
+        return (
+            ROOM * unit * log2(max(2, n)) * (n * prod(a.in_parts for a in self.problem.lattices) / taps) ** 0.5
+            <= TAU[self.real]
+        )
 
     def _promise(self) -> str:
         if self.problem.dtype.kind in "iu":
@@ -295,8 +320,10 @@ class _Considered:
 
     def _whole(self) -> tuple[int, ...]:
         """One block per axis that holds everything."""
-        return tuple(_even_smooth(-(-n // a.out_parts) + a.reach - 1) if axis in self.problem.filtered else 1
-                     for axis, (n, a) in enumerate(zip(self.problem.outputs, self.problem.lattices, strict=True)))
+        return tuple(
+            _even_smooth(-(-n // a.out_parts) + a.reach - 1) if axis in self.problem.filtered else 1
+            for axis, (n, a) in enumerate(zip(self.problem.outputs, self.problem.lattices, strict=True))
+        )
 
     def _blocks(self) -> tuple[int, ...]:
         """The block lengths of least predicted time, the same growth on every axis."""
@@ -306,7 +333,8 @@ class _Considered:
         for grow in range(16):
             lengths = tuple(
                 min(whole[a], _even_smooth(max(lat.reach * (1 + 2 ** (grow / 2 - 1.5)), 16))) if a in filtered else 1
-                for a, lat in enumerate(lattices))
+                for a, lat in enumerate(lattices)
+            )
             if not self._vouched(lengths) and lengths != whole:
                 continue
             seconds = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine).seconds

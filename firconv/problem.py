@@ -2,7 +2,7 @@
 
 Everything in this library is the same sum. Per spatial axis, with w the *correlation* taps,
 
-    y[o, n] = Σ_i Σ_k w[o, i, k] · x̃[i, n·down + k·dilation − pad]      x̃ extended beyond its ends, then zero-stuffed by up
+    y[o, n] = Σ_i Σ_k w[o, i, k] · x̃[i, n·down + k·dilation − pad]    x̃ extended, then zero-stuffed by up
 
 so convolution, correlation, decimation, interpolation, dilated and transposed layers are values of (up, down, dilation,
 pad, outputs). An axis along which nothing is filtered is an axis with one tap.
@@ -76,6 +76,7 @@ class Problem:
 
 # ── windows: which outputs ────────────────────────────────────────────────────────────────────────────────────────────
 
+
 def extent(k: int, dilation: int) -> int:
     """E = (K−1)·dilation + 1, the width of the footprint."""
     return (k - 1) * dilation + 1
@@ -102,6 +103,7 @@ def window(mode: str, n: int, k: int, reach: int, up: int, down: int, dilation: 
 
 
 # ── polyphase: up, down and dilation become parts with unit stride ────────────────────────────────────────────────────
+
 
 @dataclass(frozen=True)
 class Lattice:
@@ -183,6 +185,7 @@ def lattice(k: int, up: int, down: int, dilation: int, pad: int) -> Lattice:
 
 # ── the two adjoints: transposed convolution and both gradients are problems again ────────────────────────────────────
 
+
 def signal_adjoint(problem: Problem) -> Problem:
     """The problem that maps an output gradient to the signal's: up and down swap, pad → (K−1)·dilation − pad.
 
@@ -190,8 +193,17 @@ def signal_adjoint(problem: Problem) -> Problem:
     The zero boundary is assumed; another one is folded back afterwards with the transpose of its extension.
     """
     pad = tuple(e - 1 - p for e, p in zip(map(extent, problem.taps, problem.dilation), problem.pad, strict=True))
-    return replace(problem, signal=problem.outputs, outputs=problem.signal, pad=pad, up=problem.down, down=problem.up,
-                   channels_in=problem.channels_out, channels_out=problem.channels_in, signal_dtype=problem.dtype)
+    return replace(
+        problem,
+        signal=problem.outputs,
+        outputs=problem.signal,
+        pad=pad,
+        up=problem.down,
+        down=problem.up,
+        channels_in=problem.channels_out,
+        channels_out=problem.channels_in,
+        signal_dtype=problem.dtype,
+    )
 
 
 def taps_adjoint(problem: Problem) -> Problem:
@@ -199,8 +211,14 @@ def taps_adjoint(problem: Problem) -> Problem:
 
     dilation and down swap: gw[k] = Σ_n conj(gy[n])·x̃[n·down + k·dilation − pad].
     """
-    return replace(problem, taps=problem.outputs, outputs=problem.taps, down=problem.dilation, dilation=problem.down,
-                   taps_dtype=problem.dtype)
+    return replace(
+        problem,
+        taps=problem.outputs,
+        outputs=problem.taps,
+        down=problem.dilation,
+        dilation=problem.down,
+        taps_dtype=problem.dtype,
+    )
 
 
 def size(lengths: Ints) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from firconv.planner import Candidate
 
 if TYPE_CHECKING:
-    from firconv.convolution import Plan
+    from firconv.plans import Plan
 
 
 def table(plan: Plan) -> str:
@@ -22,11 +22,21 @@ def _head(plan: Plan) -> list[str]:
     p, d = plan.problem, plan.decision
     rows = [
         ("signal", f"{_lengths(p.signal)} {p.signal_dtype}"),
-        ("taps", f"{_lengths(p.taps)} {p.taps_dtype}" + (f", {p.groups * p.channels_out} filters" if p.groups * p.channels_out > 1 else "")),
+        (
+            "taps",
+            f"{_lengths(p.taps)} {p.taps_dtype}"
+            + (f", {p.groups * p.channels_out} filters" if p.groups * p.channels_out > 1 else ""),
+        ),
         ("output", f"{_lengths(plan.shape)} {plan.dtype}, lags " + ", ".join(f"{r.start}…{r[-1]}" for r in plan.lags)),
-        ("boundary", ", ".join(dict.fromkeys(" | ".join(dict.fromkeys(map(str, p.boundary[i]))) for i in plan.layout.filtered))),
+        (
+            "boundary",
+            ", ".join(dict.fromkeys(" | ".join(dict.fromkeys(map(str, p.boundary[i]))) for i in plan.layout.filtered)),
+        ),
         ("strides", f"up {_lengths(p.up)}, down {_lengths(p.down)}, dilation {_lengths(p.dilation)}"),
-        ("method", f"{plan.method} in {'float32, float64 or int64, whichever is exact' if d.work == 'exact' else d.work}"),
+        (
+            "method",
+            f"{plan.method} in {'float32, float64 or int64, whichever is exact' if d.work == 'exact' else d.work}",
+        ),
         ("blocks", f"FFT of {_lengths(d.lengths)}" if d.lengths else ""),
         ("multiplications", f"{p.multiplications:,} in the defining sum"),
         ("fallback", d.fallback),
@@ -54,7 +64,8 @@ def _row(c: Candidate, chosen: bool) -> str:
     time = "–" if c.seconds is None else seconds(c.seconds)
     macs = "–" if c.multiplications is None else f"{c.multiplications:.2e}"
     size = "–" if c.bytes is None else _bytes(c.bytes)
-    return f"{'→' if chosen else ' '} {c.method:<13}{time:>9}{macs:>11}{size:>9}  {_padded(c.bound, 18)}  {'chosen' if chosen else c.why}"
+    mark, why = ("→", "chosen") if chosen else (" ", c.why)
+    return f"{mark} {c.method:<13}{time:>9}{macs:>11}{size:>9}  {_padded(c.bound, 18)}  {why}"
 
 
 def _padded(text: str, width: int) -> str:
@@ -77,7 +88,14 @@ def _bytes(count: int) -> str:
 def _forcing(plan: Plan) -> list[str]:
     call = plan.call
     words = [f"{plan.call.op}(x, h, mode={call.mode!r}, method={plan.method!r}"]
-    for name, plain in (("boundary", "zero"), ("axes", None), ("origin", None), ("up", 1), ("down", 1), ("dilation", 1)):
+    for name, plain in (
+        ("boundary", "zero"),
+        ("axes", None),
+        ("origin", None),
+        ("up", 1),
+        ("down", 1),
+        ("dilation", 1),
+    ):
         if getattr(call, name) != plain:
             words.append(f"{name}={getattr(call, name)!r}")
     note = "predicted on one core; 'error at most' is the promise, an FFT is usually 10 to 1000 times better"

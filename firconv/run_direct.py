@@ -40,16 +40,16 @@ class Rows(NamedTuple):
 
 
 class DirectTaps:
-    """Correlation taps (O, I, *K) of a real dtype, ready for the direct kernels; tables are made once per memory layout.
+    """Correlation taps (O, I, *K) of a real dtype, ready for the direct kernels; tables are made once a layout.
 
     A row of a kernel runs along `run_axis` and everything behind it, which must lie joined in memory.
     """
 
     def __init__(self, weights: np.ndarray, lattices: tuple[Lattice, ...], outputs: tuple[int, ...]):
         self.weights, self.lattices = np.ascontiguousarray(weights), lattices
-        self.plain = all(a.up == a.down == 1 for a in lattices)           # equal steps are one part, with taps left out
+        self.plain = all(a.up == a.down == 1 for a in lattices)  # equal steps are one part, with taps left out
         last = max((i for i, a in enumerate(lattices) if not a.idle), default=len(lattices) - 1)
-        self.run_axis = last + (prod(outputs[last + 1:]) >= WIDE)
+        self.run_axis = last + (prod(outputs[last + 1 :]) >= WIDE)
         self.row_axis = self._image_axis()
         self._tables: dict[Any, Any] = {}
 
@@ -74,15 +74,26 @@ class DirectTaps:
         d, row, run = len(self.lattices), self.row_axis or 0, self.run_axis
         first = d + 1
         outer = [a for a in range(run) if a != row]
-        n = int(np.prod(shape[first + run:]))
+        n = int(np.prod(shape[first + run :]))
         calls = []
         for o in range(shape[0]):
             for at in product(*(range(shape[first + a]) for a in outer)):
                 start = sum(i * xs[first + a] for i, a in zip(at, outer, strict=True))
                 to = o * os[0] + sum(i * os[first + a] for i, a in zip(at, outer, strict=True))
                 for more, (offset, weights) in enumerate(self._slices(o, xs, outer)):
-                    calls.append((start + offset, to, shape[first + row], os[first + row], n, weights, xs[first + row],
-                                  xs[first + run], more > 0))
+                    calls.append(
+                        (
+                            start + offset,
+                            to,
+                            shape[first + row],
+                            os[first + row],
+                            n,
+                            weights,
+                            xs[first + row],
+                            xs[first + run],
+                            more > 0,
+                        )
+                    )
         return calls
 
     def _slices(self, o: int, xs: tuple[int, ...], outer: list[int]) -> list[tuple[int, np.ndarray]]:
@@ -100,13 +111,15 @@ class DirectTaps:
     def table(self, strides: tuple[int, ...]) -> Table:
         """Offsets for a block (I, *in_parts, *periods) with these strides in elements."""
         d = len(self.lattices)
-        channel, part, step = strides[0], strides[1:d + 1], strides[d + 1:]
+        channel, part, step = strides[0], strides[1 : d + 1], strides[d + 1 :]
         weights, offsets = [], []
         for o in range(self.weights.shape[0]):
             for r in np.ndindex(*(a.out_parts for a in self.lattices)):
                 entries = [a.entries(i) for a, i in zip(self.lattices, r, strict=True)]
-                where = (np.arange(self.weights.shape[1]) * channel,
-                         *(s * p + a * q for (_, s, a), p, q in zip(entries, part, step, strict=True)))
+                where = (
+                    np.arange(self.weights.shape[1]) * channel,
+                    *(s * p + a * q for (_, s, a), p, q in zip(entries, part, step, strict=True)),
+                )
                 grid = np.zeros((1,) * (d + 1), np.int64)
                 for axis, values in enumerate(where):
                     grid = grid + values.reshape((-1,) + (1,) * (d - axis))
@@ -130,8 +143,8 @@ class DirectTaps:
         d = len(self.lattices)
         run = d + 1 + self.run_axis
         table = self.table(xs)
-        lead = shape[:d + 1]
-        at, to = np.zeros(lead + shape[d + 1:run], np.int64), np.zeros(lead + shape[d + 1:run], np.int64)
+        lead = shape[: d + 1]
+        at, to = np.zeros(lead + shape[d + 1 : run], np.int64), np.zeros(lead + shape[d + 1 : run], np.int64)
         for axis in range(run):
             ramp = np.arange(shape[axis]).reshape((-1,) + (1,) * (run - axis - 1))
             to += ramp * os[axis]
@@ -142,7 +155,7 @@ class DirectTaps:
 
 
 def correlate(taps: DirectTaps, block: np.ndarray, out: np.ndarray) -> None:
-    """The direct sum of one tile: block (I, *samples) as `tiles.Grid.span` gives them, out (O, *outputs), overwritten."""
+    """The direct sum of one tile: block (I, *samples) as `tiles.Grid.span` gives them, into out (O, *outputs)."""
     d = len(taps.lattices)
     x = _parts(block, taps)
     parts = tuple(a.out_parts for a in taps.lattices)
@@ -177,12 +190,13 @@ def _join(parts: np.ndarray, out: np.ndarray) -> None:
     for axis in range(d):
         order += [d + 1 + axis, 1 + axis]
     whole = parts.transpose(order).reshape(
-        [parts.shape[0]] + [parts.shape[1 + a] * parts.shape[d + 1 + a] for a in range(d)])
+        [parts.shape[0]] + [parts.shape[1 + a] * parts.shape[d + 1 + a] for a in range(d)]
+    )
     out[...] = whole[tuple(map(slice, out.shape))]
 
 
 def _run(taps: DirectTaps, x: np.ndarray, out: np.ndarray) -> None:
-    from firconv.kernels import direct                                    # compiled: loaded when first needed
+    from firconv.kernels import direct  # compiled: loaded when first needed
 
     memory, target = tiles.flat(x), tiles.flat(out)
     if taps.row_axis is not None and out.shape[len(taps.lattices) + 1 + taps.row_axis] > 1:
@@ -192,7 +206,9 @@ def _run(taps: DirectTaps, x: np.ndarray, out: np.ndarray) -> None:
     direct.rows(memory, target, r.x_row, r.out_row, r.run, r.table.weights, r.table.offsets, r.first, r.last)
 
 
-def _images(grid: Any, taps: DirectTaps, x: np.ndarray, out: np.ndarray, memory: np.ndarray, target: np.ndarray) -> None:
+def _images(
+    grid: Any, taps: DirectTaps, x: np.ndarray, out: np.ndarray, memory: np.ndarray, target: np.ndarray
+) -> None:
     """Rows along the last two filtered axes as images, one call for each image and tap of the axes around them."""
     for call in taps.images(x, out):
         grid(memory, target, *call)

@@ -12,8 +12,17 @@ import numpy as np
 from firconv import convolution
 from firconv.lags import correlation_lags
 
-__all__ = ["convolve", "correlate", "correlation_lags", "fftconvolve", "oaconvolve", "convolve2d", "correlate2d", "upfirdn",
-           "lfilter"]
+__all__ = [
+    "convolve",
+    "correlate",
+    "correlation_lags",
+    "fftconvolve",
+    "oaconvolve",
+    "convolve2d",
+    "correlate2d",
+    "upfirdn",
+    "lfilter",
+]
 
 _METHODS = {"auto": "auto", "direct": "direct", "fft": "fft"}
 
@@ -154,7 +163,7 @@ def _along(in1: Any, in2: Any, mode: str, axes: Any) -> np.ndarray:
     if a.size == 0 or b.size == 0:
         return np.array([])
     named = tuple(range(a.ndim)) if axes is None else _axes(axes, a.ndim)
-    where = tuple(d for d in named if a.shape[d] != 1 and b.shape[d] != 1)    # a length of one multiplies, as in SciPy
+    where = tuple(d for d in named if a.shape[d] != 1 and b.shape[d] != 1)  # a length of one multiplies, as in SciPy
     for d in set(range(a.ndim)) - set(where):
         if a.shape[d] != b.shape[d] and 1 not in (a.shape[d], b.shape[d]):
             raise ValueError(f"incompatible shapes for in1 and in2: {a.shape} and {b.shape}")
@@ -190,7 +199,14 @@ def _axes(axes: Any, rank: int) -> tuple[int, ...]:
     return tuple(where)
 
 
-_BOUNDARIES = {"fill": "zero", "pad": "zero", "wrap": "wrap", "circular": "wrap", "symm": "symmetric", "symmetric": "symmetric"}
+_BOUNDARIES = {
+    "fill": "zero",
+    "pad": "zero",
+    "wrap": "wrap",
+    "circular": "wrap",
+    "symm": "symmetric",
+    "symmetric": "symmetric",
+}
 
 
 def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0) -> np.ndarray:
@@ -250,11 +266,20 @@ def _rule(a: np.ndarray, b: np.ndarray, mode: str, boundary: str, fillvalue: Any
     return ("constant", fill.item()) if rule == "zero" and fill.item() != 0 else rule
 
 
-_PADS = {"constant": "zero", "symmetric": "symmetric", "reflect": "reflect", "edge": "edge", "wrap": "wrap",
-         "antisymmetric": "antisymmetric", "antireflect": "antireflect"}
+_PADS = {
+    "constant": "zero",
+    "symmetric": "symmetric",
+    "reflect": "reflect",
+    "edge": "edge",
+    "wrap": "wrap",
+    "antisymmetric": "antisymmetric",
+    "antireflect": "antireflect",
+}
 
 
-def upfirdn(h: Any, x: Any, up: int = 1, down: int = 1, axis: int = -1, mode: str = "constant", cval: float = 0) -> np.ndarray:
+def upfirdn(
+    h: Any, x: Any, up: int = 1, down: int = 1, axis: int = -1, mode: str = "constant", cval: float = 0
+) -> np.ndarray:
     """Upsample, filter and downsample along one axis, as scipy.signal.upfirdn (mode "smooth" and "line" fall to SciPy).
 
     Raises
@@ -275,8 +300,9 @@ def upfirdn(h: Any, x: Any, up: int = 1, down: int = 1, axis: int = -1, mode: st
         return scipy.signal.upfirdn(h, x, up, down, axis, mode, cval)
     kind = np.result_type(h.dtype, x.dtype, np.float32)
     rule = ("constant", cval) if mode == "constant" and cval != 0 else _PADS[mode]
-    return convolution.convolve(x.astype(kind, copy=False), h.astype(kind), "full", axes=axis, up=int(up), down=int(down),
-                                boundary=rule)
+    return convolution.convolve(
+        x.astype(kind, copy=False), h.astype(kind), "full", axes=axis, up=int(up), down=int(down), boundary=rule
+    )
 
 
 def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
@@ -307,7 +333,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
         return convolution.convolve(x_, b_, axes=axis, mode=(0, n), origin="causal")
     state = _state(zi, x_.shape, axis, k, kind)
     full = np.moveaxis(convolution.convolve(x_, b_, axes=axis), axis, -1)
-    full[..., :k - 1] += state
+    full[..., : k - 1] += state
     return np.moveaxis(full[..., :n], -1, axis), np.moveaxis(full[..., n:].copy(), -1, axis)
 
 

@@ -1,8 +1,8 @@
 """The same filter for a signal that arrives in pieces, with the same bits however it is cut.
 
 A stream keeps the samples that later outputs still read, and runs the plan's own tasks on that window as a problem of
-its own. FFT blocks lie on the grid of the whole signal (they start at multiples of the block from output 0), and a block
-is computed when all its samples are there, so an output never depends on where the pieces ended.
+its own. FFT blocks lie on the grid of the whole signal (they start at multiples of the block from output 0), and a
+block is computed when all its samples are there, so an output never depends on where the pieces ended.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike
 from firconv import describe, threads, tiles
 
 if TYPE_CHECKING:
-    from firconv.convolution import Plan
+    from firconv.plans import Plan
 
 
 class Stream:
     """A filter with memory: push blocks, then flush.
 
-    Made by `Plan.stream`. The lengths along the other dimensions and the type are those of the plan; the total length of
-    the signal may be anything.
+    Made by `Plan.stream`. The lengths along the other dimensions and the type are those of the plan; the total length
+    of the signal may be anything.
 
     Attributes
     ----------
@@ -50,8 +50,8 @@ class Stream:
         shape = list(plan._x_shape())
         shape[self._axis] = 0
         self._held = np.empty(shape, plan.problem.signal_dtype)
-        self._start = 0                        # absolute index of the first sample held, a multiple of in_parts
-        self._done = 0                         # periods delivered, a multiple of the block step
+        self._start = 0  # absolute index of the first sample held, a multiple of in_parts
+        self._done = 0  # periods delivered, a multiple of the block step
         self._flushed = False
 
     @property
@@ -87,7 +87,7 @@ class Stream:
         """Periods that can be delivered: all their samples are there, and no longer signal would change them."""
         a, n = self._lattice, self.received
         if n <= 1 - a.in_parts * a.base:
-            return 0                                                    # what the low end mirrors may not be there yet
+            return 0  # what the low end mirrors may not be there yet
         blocks = (n // a.in_parts - a.base - self._span) // self._step + 1
         return min(blocks, self._total() // a.out_parts // self._step) * self._step
 
@@ -115,11 +115,14 @@ class Stream:
         array = np.asarray(block)
         wanted = self._held.shape
         same = array.ndim == len(wanted) and all(
-            n == m for d, (n, m) in enumerate(zip(array.shape, wanted, strict=True)) if d != self._axis)
+            n == m for d, (n, m) in enumerate(zip(array.shape, wanted, strict=True)) if d != self._axis
+        )
         if not same or array.dtype != self._held.dtype:
             shape = tuple("any" if d == self._axis else n for d, n in enumerate(wanted))
-            raise ValueError(f"stream.push(block): block has shape {array.shape} and dtype {array.dtype}; this stream takes "
-                             f"{shape} and {self._held.dtype}")
+            raise ValueError(
+                f"stream.push(block): block has shape {array.shape} and dtype {array.dtype}; this stream takes "
+                f"{shape} and {self._held.dtype}"
+            )
         return array
 
     def _total(self) -> int:
@@ -137,7 +140,7 @@ class Stream:
         plan, i, a = self._plan, self._at, self._lattice
 
         def swap(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
-            return (*values[:i], value, *values[i + 1:])
+            return (*values[:i], value, *values[i + 1 :])
 
         p = plan.problem
         part = replace(p, signal=swap(p.signal, self._held.shape[self._axis]), outputs=swap(p.outputs, count))
@@ -169,15 +172,19 @@ def _time_axis(plan: Plan) -> int:
     """
     active = [i for i in plan.layout.filtered if i in plan.problem.filtered] or list(plan.layout.filtered[-1:])
     if len(active) != 1:
-        raise ValueError(f"plan.stream(): the plan filters {len(active)} axes, and a stream runs along one: give axes= when "
-                         "planning")
+        raise ValueError(
+            f"plan.stream(): the plan filters {len(active)} axes, and a stream runs along one: give axes= when planning"
+        )
     taps, signal = plan.problem.taps[active[0]], plan.problem.signal[active[0]]
     if plan.call.mode == "valid" and taps > signal:
-        raise ValueError(f"plan.stream(): mode='valid' was planned for {signal} samples and {taps} taps, where the two change "
-                         "places: plan with a signal at least as long as the taps")
+        raise ValueError(
+            f"plan.stream(): mode='valid' was planned for {signal} samples and {taps} taps, where the two change "
+            "places: plan with a signal at least as long as the taps"
+        )
     if any(rule.name == "wrap" for rule in plan.problem.boundary[active[0]]):
         raise ValueError("plan.stream(): boundary='wrap' needs the other end of the signal first: filter it whole")
     if plan.method not in ("direct", "overlap_save"):
-        raise ValueError(f"plan.stream(): method={plan.method!r} needs the whole signal: plan with method='overlap_save' or "
-                         "'direct'")
+        raise ValueError(
+            f"plan.stream(): method={plan.method!r} needs the whole signal: plan with method='overlap_save' or 'direct'"
+        )
     return active[0]

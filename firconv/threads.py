@@ -85,8 +85,10 @@ def _from_environment(text: str) -> int:
     try:
         return _checked(int(text), "FIRCONV_WORKERS")
     except ValueError:
-        raise ValueError(f"FIRCONV_WORKERS={text!r} is not a whole number of at least 1: set it to how many cores "
-                         "firconv may use, or unset it") from None
+        raise ValueError(
+            f"FIRCONV_WORKERS={text!r} is not a whole number of at least 1: set it to how many cores "
+            "firconv may use, or unset it"
+        ) from None
 
 
 def _checked(workers: Any, name: str) -> int:

@@ -54,7 +54,7 @@ class Grid:
             lo, hi = inside(a, n, count)
             for ends in ((0, lo), (hi, count)):
                 if ends[0] < ends[1]:
-                    yield (*box[:axis], ends, *box[axis + 1:])
+                    yield (*box[:axis], ends, *box[axis + 1 :])
             if lo >= hi:
                 return
             box[axis] = (lo, hi)
@@ -66,8 +66,10 @@ class Grid:
 
     def outputs(self, box: Box) -> tuple[slice, ...]:
         """The outputs of a box."""
-        return tuple(slice(lo * a.out_parts, min(hi * a.out_parts, n))
-                     for a, (lo, hi), n in zip(self.lattices, box, self.problem.outputs, strict=True))
+        return tuple(
+            slice(lo * a.out_parts, min(hi * a.out_parts, n))
+            for a, (lo, hi), n in zip(self.lattices, box, self.problem.outputs, strict=True)
+        )
 
     def read(self, x: np.ndarray, box: Box, dtype: np.dtype) -> np.ndarray:
         """The samples that a box reads, from x (I, *signal), extended and cast; a view where it can be."""
@@ -96,7 +98,7 @@ def tasks(grid: Grid, run: int) -> list[Box]:
 def _shape(grid: Grid, box: Box, run: int, room: int) -> tuple[int, ...]:
     """Lengths of a tile in periods that holds about `room` outputs."""
     counts = [hi - lo for lo, hi in box]
-    room //= max(1, prod(counts[run + 1:]))
+    room //= max(1, prod(counts[run + 1 :]))
     tile = list(counts)
     for axis in range(run, -1, -1):
         room = max(1, room // grid.lattices[axis].out_parts)
@@ -116,14 +118,19 @@ def flat(block: np.ndarray) -> np.ndarray:
 
 
 class _Memory:
-    """An array interface onto memory that an array spans; `as_strided` without its checks, which cost more than a row."""
+    """An array interface onto memory that an array spans; `as_strided` without its checks, dearer than a row."""
 
     __slots__ = ("__array_interface__", "_base")
 
     def __init__(self, base: np.ndarray, length: int):
         interface = base.__array_interface__
-        self.__array_interface__ = {"shape": (length,), "typestr": interface["typestr"], "data": interface["data"],
-                                    "strides": None, "version": 3}
+        self.__array_interface__ = {
+            "shape": (length,),
+            "typestr": interface["typestr"],
+            "data": interface["data"],
+            "strides": None,
+            "version": 3,
+        }
         self._base = base
 
 
@@ -138,7 +145,7 @@ def is_flat(block: np.ndarray, run: int) -> bool:
         return block.flags.aligned
     strides, item = block.strides, block.itemsize
     expected = item
-    for n, s in zip(block.shape[:run - 1:-1], strides[:run - 1:-1], strict=True):
+    for n, s in zip(block.shape[: run - 1 : -1], strides[: run - 1 : -1], strict=True):
         if s != expected and n > 1:
             return False
         expected *= n

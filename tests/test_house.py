@@ -21,7 +21,7 @@ FLOORS = [
     ["plots", "files", "interop"],  # edges
     ["theory"],
     ["convolution", "streaming", "report", "calibration", "config", "lags"],
-    ["execution", "deliver", "run_direct", "run_fourier", "omit", "tiles", "threads"],
+    ["plans", "execution", "deliver", "run_direct", "run_fourier", "unsure", "spectra", "omit", "tiles", "threads"],
     ["planner"],
     ["cost"],
     ["describe"],

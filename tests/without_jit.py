@@ -1,17 +1,53 @@
-"""Which tests run once more with the JIT off, and which files are the engine: ``python -m tests.without_jit [--engine]``."""
+"""Which tests run once more with the JIT off, and (``--engine``) which files are the engine."""
 
 from __future__ import annotations
 
 import sys
 
 TESTS = (
-    "test_kernels_direct", "test_kernels_fourier", "test_kernels_fourstep", "test_guard", "test_boundary", "test_convolve",
-    "test_dtypes", "test_errors", "test_laws", "test_plan", "test_signal", "test_streaming", "test_threads", "test_planner",
+    "test_kernels_direct",
+    "test_kernels_fourier",
+    "test_kernels_fourstep",
+    "test_guard",
+    "test_boundary",
+    "test_convolve",
+    "test_dtypes",
+    "test_errors",
+    "test_laws",
+    "test_plan",
+    "test_signal",
+    "test_streaming",
+    "test_threads",
+    "test_planner",
 )
 ENGINE = (
-    "boundary", "convolution", "cost", "deliver", "describe", "execution", "lags", "omit", "planner", "problem", "report",
-    "run_direct", "run_fourier", "signal", "streaming", "threads", "tiles", "kernels/direct", "kernels/fourier",
-    "kernels/fourstep", "kernels/guard", "kernels/reference", "kernels/separable", "kernels/shifted",
+    "boundary",
+    "convolution",
+    "cost",
+    "deliver",
+    "describe",
+    "execution",
+    "lags",
+    "omit",
+    "planner",
+    "plans",
+    "problem",
+    "report",
+    "run_direct",
+    "run_fourier",
+    "signal",
+    "spectra",
+    "streaming",
+    "threads",
+    "tiles",
+    "unsure",
+    "kernels/direct",
+    "kernels/fourier",
+    "kernels/fourstep",
+    "kernels/guard",
+    "kernels/reference",
+    "kernels/separable",
+    "kernels/shifted",
 )
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import numpy as np
 from firconv.problem import Problem
 
 
-def correlate(problem: Problem, weights: np.ndarray, x: np.ndarray, present: np.ndarray, start: tuple[int, ...],
-              out: np.ndarray) -> None:
+def correlate(
+    problem: Problem, weights: np.ndarray, x: np.ndarray, present: np.ndarray, start: tuple[int, ...], out: np.ndarray
+) -> None:
     """y[o, n] = Σ_i Σ_k w[o, i, k]·x̃[i, n·down + k·dilation − pad], term by term.
 
     Parameters
@@ -28,7 +29,7 @@ def correlate(problem: Problem, weights: np.ndarray, x: np.ndarray, present: np.
                 for k in product(*map(range, problem.taps)):
                     at = [n[a] * problem.down[a] + k[a] * problem.dilation[a] - problem.pad[a] for a in axes]
                     if any(at[a] % problem.up[a] for a in axes):
-                        continue                                     # a stuffed zero is an absent term
+                        continue  # a stuffed zero is an absent term
                     m = tuple(at[a] // problem.up[a] - start[a] for a in axes)
                     if present[m]:
                         total = total + weights[(o, i, *k)] * x[(i, *m)]

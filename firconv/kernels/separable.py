@@ -2,8 +2,8 @@
 
 Rank 1 is found by the cross through the largest tap, u = H[:, j], v = H[i, :]/H[i, j], whose relative errors are then
 averaged over rows and columns (a table of rounded products holds them with fewer errors than any one row). A
-*componentwise* test decides: every product within two units (of 2⁻²³ or 2⁻⁵² of the tap) of the tap. An SVD would be off by
-thousands of them in the tails of a Gaussian. Integers factor exactly or not at all.
+*componentwise* test decides: every product within two units (of 2⁻²³ or 2⁻⁵² of the tap) of the tap. An SVD would be
+off by thousands of them in the tails of a Gaussian. Integers factor exactly or not at all.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def factors(taps: np.ndarray) -> list[np.ndarray] | None:
         return None
     if taps.dtype.kind in "biu":
         return _integer_factors(taps)
-    wide = np.result_type(taps.dtype, np.longdouble if taps.dtype.itemsize >= 8 and taps.dtype != np.complex64 else np.float64)
+    wide = np.result_type(
+        taps.dtype, np.longdouble if taps.dtype.itemsize >= 8 and taps.dtype != np.complex64 else np.float64
+    )
     rest, found = taps.astype(wide), []
     for _ in range(taps.ndim - 1):
         table = rest.reshape(rest.shape[0], -1)
@@ -66,8 +68,8 @@ def _accepted(found: list[np.ndarray], taps: np.ndarray) -> list[np.ndarray] | N
     scale = 0
     for i, u in enumerate(found[:-1]):
         power = int(np.ceil(np.log2(float(np.abs(u).sum()))))
-        found[i], scale = u * 2.0 ** -power, scale + power
-    found[-1] = found[-1] * 2.0 ** scale
+        found[i], scale = u * 2.0**-power, scale + power
+    found[-1] = found[-1] * 2.0**scale
     if not all(np.isfinite(u.astype(taps.dtype)).all() for u in found):
         return None
     rounded = [u.astype(taps.dtype) for u in found]
@@ -114,5 +116,7 @@ def truncated(taps: np.ndarray, tolerance: float) -> tuple[list[list[np.ndarray]
     weight = s * np.abs(u).sum(axis=0) * np.abs(v).sum(axis=1)
     dropped = np.append(np.cumsum(weight[::-1])[::-1], 0.0)
     rank = max(1, int(np.argmax(dropped <= tolerance * np.abs(wide).sum())))
-    terms = [[(u[:, i] * np.sqrt(s[i])).astype(taps.dtype), (v[i] * np.sqrt(s[i])).astype(taps.dtype)] for i in range(rank)]
+    terms = [
+        [(u[:, i] * np.sqrt(s[i])).astype(taps.dtype), (v[i] * np.sqrt(s[i])).astype(taps.dtype)] for i in range(rank)
+    ]
     return terms, float(dropped[rank])

@@ -14,8 +14,9 @@ import numpy as np
 from firconv.problem import Lattice
 
 
-def correlate(weights: np.ndarray, lattices: tuple[Lattice, ...], x: np.ndarray, start: tuple[int, ...],
-              out: np.ndarray) -> None:
+def correlate(
+    weights: np.ndarray, lattices: tuple[Lattice, ...], x: np.ndarray, start: tuple[int, ...], out: np.ndarray
+) -> None:
     """out[o, n] = Σ_i Σ_k w[o, i, k]·x[i, m(n, k) − start] over the samples that exist.
 
     Parameters
@@ -30,15 +31,17 @@ def correlate(weights: np.ndarray, lattices: tuple[Lattice, ...], x: np.ndarray,
         target = out[(slice(None),) + tuple(slice(r, None, a.out_parts) for a, r in zip(lattices, part, strict=True))]
         for taps in product(*steps):
             index: Any = (slice(None), slice(None), *(int(k) for k, _, _ in taps))
-            ranges = [_overlap(a, int(s), int(d), lo, n, m) for a, (_, s, d), lo, n, m in
-                      zip(lattices, taps, start, target.shape[1:], x.shape[1:], strict=True)]
+            ranges = [
+                _overlap(a, int(s), int(d), lo, n, m)
+                for a, (_, s, d), lo, n, m in zip(lattices, taps, start, target.shape[1:], x.shape[1:], strict=True)
+            ]
             if all(to.start < to.stop for to, _ in ranges):
                 _add(weights[index], x, target, ranges)
 
 
 def _overlap(a: Lattice, s: int, d: int, start: int, outputs: int, samples: int) -> tuple[slice, slice]:
     """The outputs q whose sample p(q)·in_parts + s exists, and these samples."""
-    first = (a.base + d) * a.in_parts + s - start                     # sample of q = 0
+    first = (a.base + d) * a.in_parts + s - start  # sample of q = 0
     q_lo = max(0, -(first // a.in_parts))
     q_hi = min(outputs, (samples - 1 - first) // a.in_parts + 1)
     at = first + q_lo * a.in_parts
