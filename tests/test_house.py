@@ -20,8 +20,9 @@ FLOORS = [
     ["cli"],
     ["plots", "files", "interop"],  # edges
     ["theory"],
-    ["convolution", "streaming", "report", "calibration", "config", "lags"],
-    ["plans", "execution", "deliver", "run_direct", "run_fourier", "unsure", "spectra", "omit", "tiles", "threads"],
+    ["convolution", "calibration", "config", "lags"],
+    ["plans", "streaming", "report"],
+    ["execution", "deliver", "run_direct", "run_fourier", "unsure", "spectra", "omit", "tiles", "threads"],
     ["planner"],
     ["cost"],
     ["describe"],
