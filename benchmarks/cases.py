@@ -42,7 +42,7 @@ def _rate_cases(tiny: bool) -> list[Case]:
         ratio = partial(lines.rates, 1_000_000 // shrink, 3201, 147, 160, dtype)
         cases += [
             Case(f"decimate/{dtype}", f"4 M × 1/8, 161 taps, {SHORT[dtype]}", "rates", down, 2.0, 1.0),
-            Case(f"resample/{dtype}", f"1 M × 147/160, 3,201 taps, {SHORT[dtype]}", "rates", ratio, 2.0, 1.0),
+            Case(f"resample/{dtype}", f"1 M × 147/160, 3,201, {SHORT[dtype]}", "rates", ratio, 2.0, 1.0),
         ]
     return cases
 
@@ -68,10 +68,10 @@ def _other_cases(tiny: bool) -> list[Case]:
     size = 20 if tiny else 160
     volume, named = partial(images.volume, size, 5, "float32"), ("ndimage.convolve",)
     return [
-        Case("volume/ndimage", "160³, 5³, f32 (ndimage only)", "volume", partial(volume, named), 10.0),
+        Case("volume/ndimage", "160³, 5³, f32 (ndimage)", "volume", partial(volume, named), 10.0),
         Case("volume/all", "160³, 5³, f32", "volume", volume, None),
-        Case("small/scipy", "64, 9 taps, plain call, f64", "small",
+        Case("small/scipy", "64, 9 taps, f64", "small",
              partial(lines.small, 64, 9, "float64", "signal.convolve"), 2.0),
-        Case("small/numpy", "64, 9 taps, plain call, f64", "small",
+        Case("small/numpy", "64, 9 taps, f64", "small",
              partial(lines.small, 64, 9, "float64", "np.convolve"), 1 / 3),
     ]  # fmt: skip

@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("numba", "matplotlib", "scipy.signal", "llvmlite")
 
 FIRST_CALLS = {
-    "1-D, 100,000 samples, 33 taps, float64": "rng.standard_normal(100_000), rng.standard_normal(33)",
-    "1-D, 100,000 samples, 1,025 taps, float32": "rng.standard_normal(100_000, 'f'), rng.standard_normal(1025, 'f')",
-    "2-D, 512², 5² taps, float32": "rng.standard_normal((512, 512), 'f'), rng.standard_normal((5, 5), 'f')",
+    "1-D, 33 taps, f64": "rng.standard_normal(100_000), rng.standard_normal(33)",
+    "1-D, 1,025 taps, f32": "rng.standard_normal(100_000, 'f'), rng.standard_normal(1025, 'f')",
+    "2-D, 5² taps, f32": "rng.standard_normal((512, 512), 'f'), rng.standard_normal((5, 5), 'f')",
 }
 
 IMPORT = """
@@ -143,12 +143,13 @@ def first_calls(title: str, arrays: str, repeats: int) -> list[Fact]:
 
 def memory_rows(n: int = 60_000_000, taps: int = 1001) -> list[Fact]:
     """Peak during a long call above what a small call left, without the output; a peer's beside it."""
-    title, mib = f"memory beyond the output: {n // 1_000_000} M float32, {taps:,} taps", 1 << 20
+    title, mib = f"memory, {n // 1_000_000} M f32, {taps:,} taps", 1 << 20
     rows = []
     for module, function, wanted in (("firconv", "convolve", 64.0), ("scipy.signal", "oaconvolve", None)):
         code = MEMORY.replace("CALLER", module).replace("FUNCTION", function).replace("SIZES", f"{n}, {taps}")
         result = _child(code)
-        rows.append(Fact(f"{title}, {module}", (result["peak"] - result["output"]) / mib, "MiB", wanted))
+        excess = (result["peak"] - result["output"]) / mib
+        rows.append(Fact(f"{title}, {module}", excess, "MiB", wanted, "peak of the call beyond the output"))
     return rows
 
 

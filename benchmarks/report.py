@@ -51,22 +51,28 @@ class Sheet:
 
 def sheets(results: Results) -> list[Sheet]:
     """All tables that have something to show."""
-    found = [_ratios(results.rows), _means(results.rows), _references(results.rows), _facts(results.facts)]
+    found = [
+        _ratios(results.rows, results.machine),
+        _means(results.rows),
+        _references(results.rows),
+        _facts(results.facts),
+    ]
     if results.regrets:
         found += [_regret(summarise(results.regrets)), _worst(summarise(results.regrets))]
     return [sheet for sheet in found if sheet.cells]
 
 
-def _ratios(rows: Sequence[Row]) -> Sheet:
+def _ratios(rows: Sequence[Row], machine: Machine) -> Sheet:
     cells = [
         (row.title, row.method, milli(row.ours), milli(row.peer_time), row.peer, times(row.ratio),
-         times(row.wanted), f"{row.flop_share:.0%}", f"{row.copy_share:.0%}")
+         times(row.wanted), share(row.gflops / machine.gflops[row.dtype]),
+         share(row.gbs / machine.copy_gbs))
         for row in rows
     ]  # fmt: skip
     columns = ("work", "method", "ours", "peer", "fastest peer", "ratio", "want", "peak", "copy")
     note = (
         "ours, peer: milliseconds. ratio: time of the fastest peer over time of firconv. peak: multiply-adds of the "
-        "defining sum (of both passes for Gaussians) per second, against BLAS; above 100 % an FFT made do with fewer. "
+        "defining sum (of both passes for Gaussians) per second, against BLAS; above 100 % an FFT did with fewer. "
         "copy: bytes of signal and output per second, against a copy."
     )
     return Sheet("Speed, warm, two threads each (ms)", columns, cells, [row.passed for row in rows], note)
@@ -127,8 +133,14 @@ def _worst(summary: Summary) -> Sheet:
 
 
 def milli(seconds: float) -> str:
-    """Milliseconds with three digits."""
-    return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
+    """Milliseconds with three digits, tenths of microseconds at the least."""
+    value = seconds * 1e3
+    return f"{value:.4f}" if value < 0.1 else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def share(value: float) -> str:
+    """A part of a limit in per cent, as a multiple where it is far beyond."""
+    return f"{value:.0%}" if value < 9.995 else f"{value:.0f} ×"
 
 
 def times(value: float | None) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 from benchmarks.bench import Array, Bench, Case, Peer
 from benchmarks.cases import MEANS
-from benchmarks.machine import Machine
 from benchmarks.timing import Race, race
 
 OURS = "firconv"
@@ -35,8 +34,9 @@ class Row:
     aim: float | None
     reference: str | None
     reference_time: float | None
-    flop_share: float
-    copy_share: float
+    dtype: str
+    gflops: float
+    gbs: float
     others: dict[str, float] = field(default_factory=dict)
     disagreements: dict[str, str] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ class Row:
         return {**asdict(self), "ratio": self.ratio, "reference_ratio": self.reference_ratio, "passed": self.passed}
 
 
-def run_case(case: Case, machine: Machine, seconds: float) -> Row:
+def run_case(case: Case, seconds: float) -> Row:
     """Check, race, and race again while the ratio is below or close to what is wanted."""
     bench = case.build()
     peers, references = bench.affordable(), bench.references
@@ -73,7 +73,7 @@ def run_case(case: Case, machine: Machine, seconds: float) -> Row:
         race(runners, seconds, keep=(OURS,), into=result)
         if _believed(case, result, names, refs):
             break
-    return _row(case, bench, result, machine, first, names, refs, firsts, problems)
+    return _row(case, bench, result, first, names, refs, firsts, problems)
 
 
 def _first_calls(bench: Bench, peers: list[Peer]) -> tuple[float, dict[str, float], dict[str, str]]:
@@ -114,7 +114,6 @@ def _row(
     case: Case,
     bench: Bench,
     result: Race,
-    machine: Machine,
     first: float,
     names: list[str],
     refs: list[str],
@@ -125,13 +124,11 @@ def _row(
         raise RuntimeError(f"{case.name}: no peer agrees with firconv ({problems}); find out who is wrong")
     ours, peer = result.best[OURS], result.fastest(names)
     reference = result.fastest(refs) if refs else None
-    work = 2 * bench.macs / ours / 1e9 / machine.gflops["float32" if bench.dtype == "float32" else "float64"]
-    moved = bench.traffic / ours / 1e9 / machine.copy_gbs
     others = {name: min(seconds, result.best.get(name, math.inf)) for name, seconds in firsts.items()}
     return Row(
         case.name, case.title, case.group, ours, first, bench.method(), peer,
         result.best[peer], case.wanted, case.aim, reference, result.best[reference] if reference else None,
-        work, moved, others, problems,
+        bench.dtype, 2 * bench.macs / ours / 1e9, bench.traffic / ours / 1e9, others, problems,
     )  # fmt: skip
 
 

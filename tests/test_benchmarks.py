@@ -36,7 +36,7 @@ def test_a_row_names_peers_that_compute_something_else() -> None:
     x = np.arange(8.0)
     peers = [Peer("good", lambda: x + 0), Peer("wrong", lambda: x + 1), Peer("short", lambda: x[1:])]
     bench = Bench(lambda: x, lambda: "direct", 1.0, "float64", peers, 8, 64)
-    row = run_case(Case("a", "A", "g", lambda: bench, 0.001), MACHINE, 0.01)
+    row = run_case(Case("a", "A", "g", lambda: bench, 0.001), 0.01)
     assert row.peer == "good" and row.passed
     assert row.disagreements == {"wrong": "off by 1.0e+00 of max|x|·Σ|h|", "short": "shape (7,), not (8,)"}
 
@@ -44,7 +44,7 @@ def test_a_row_names_peers_that_compute_something_else() -> None:
 def test_a_row_without_any_agreeing_peer_raises() -> None:
     bench = Bench(lambda: np.zeros(2), lambda: "direct", 1.0, "float64", [Peer("wrong", lambda: np.ones(2))], 2, 2)
     with pytest.raises(RuntimeError, match="no peer agrees"):
-        run_case(Case("a", "A", "g", lambda: bench, 1.0), MACHINE, 0.01)
+        run_case(Case("a", "A", "g", lambda: bench, 1.0), 0.01)
 
 
 def test_race_keeps_the_minimum_and_drops_the_hopeless() -> None:
@@ -57,7 +57,9 @@ def test_race_keeps_the_minimum_and_drops_the_hopeless() -> None:
 
 
 def _row(group: str, ours: float, peer: float, wanted: float | None) -> Row:
-    return Row("a/1", "work", group, ours, 1.0, "direct", "np.convolve", peer, wanted, 1.0, "IPP", 1.0, 0.5, 0.5)
+    return Row(
+        "a/1", "work", group, ours, 1.0, "direct", "np.convolve", peer, wanted, 1.0, "IPP", 1.0, "float32", 50.0, 5.0
+    )
 
 
 def test_ratios_and_group_means() -> None:
@@ -77,7 +79,7 @@ def test_page_and_terminal_show_losses_within_100_columns() -> None:
     report.show(console, results)
     assert max(map(len, console.export_text().splitlines())) <= 100
     text = report.page(results)
-    assert "| ✗ | work | direct | 10 | 2 | np.convolve | 0.20 | 1.20 |" in text
+    assert "| ✗ | work | direct | 10 | 2 | np.convolve | 0.20 | 1.20 | 50% | 50% |" in text
     assert "| ✗ | memory | 70 MiB | ≤ 64 |" in text
 
 
