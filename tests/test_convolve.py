@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from agreement import assert_agrees, known_answer, refusal
-from problems import METHODS, OPS, PROBLEMS
+from problems import METHODS, OPS, PROBLEMS, draw, tolerance
 
 import firconv
 
@@ -36,6 +36,25 @@ def test_plan_gives_the_same_bits(name, op):
     planned = firconv.plan(x, h, op=op, **p.keywords)(x)
     assert planned.dtype == direct.dtype
     np.testing.assert_array_equal(planned, direct)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("mode", ["full", "same"])
+@pytest.mark.parametrize("n, k", [(90_000, 70_000), (150_001, 40_003)])
+def test_long_lines_in_four_steps(n, k, mode, dtype):
+    """One transform of a long line: taps that are mostly zero have an answer that needs no transform."""
+    generator = np.random.default_rng(n)
+    x, h = draw((n,), dtype, generator), np.zeros(k, dtype)
+    spots = [0, 1, k // 3, k // 2, k - 1]
+    h[spots] = draw((5,), dtype, generator)
+    expected = np.zeros(n + k - 1, np.result_type(dtype, np.float64))
+    for spot in spots:
+        expected[spot : spot + n] += h[spot] * x.astype(expected.dtype)
+    start = (k - 1) // 2 if mode == "same" else 0
+    result = firconv.convolve(x, h, mode, "fft")
+    error = np.abs(result - expected[start : start + result.size])
+    assert result.dtype == dtype
+    assert error.max() <= tolerance(dtype, 2 * (n + k), "fft") * np.linalg.norm(x) * np.linalg.norm(h)
 
 
 @pytest.mark.parametrize("mode", ["full", "same", "valid"])
