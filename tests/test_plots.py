@@ -267,10 +267,11 @@ def test_taps_image_centres_its_colours_and_writes_the_numbers():
 def test_taps_image_of_a_large_kernel_marks_negative_taps_without_colour():
     fir = filters.laplacian_of_gaussian(1.6)
     ax = plots.taps_image(fir)
-    x, y = curve(ax)
-    assert not ax.texts and ax.lines[0].get_marker() == "_"
+    marked = np.concatenate([np.column_stack(curve(ax, i)[::-1]) for i in (0, 1)])
+    assert not ax.texts and [ax.lines[i].get_marker() for i in (0, 1)] == ["_", "_"]
+    assert [ax.lines[i].get_color() for i in (0, 1)] == ["black", "white"]  # on pale and on dark cells
     negative = np.argwhere(fir.taps < -5e-3 * np.abs(fir.taps).max()) - np.array(fir.origin)
-    assert_array_equal(np.column_stack([y, x]), negative)
+    assert sorted(map(tuple, marked)) == sorted(map(tuple, negative))
 
 
 @pytest.mark.parametrize("values, words", [
@@ -432,8 +433,43 @@ def test_frames_side_by_side():
     rendered(figure)
 
 
+def test_two_dimensions_step_over_an_image():
+    x, h = np.arange(1, 26).reshape(5, 5), np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
+    film = plots.flip_and_slide(x, h, mode="valid")
+    assert len(film) == 10 and film.outputs[0] == (2, 2) and film.y[2, 2] == -40
+    image, products, output = film.frame(5).axes  # output (3, 3), the fourth after frame 0 is (3, 2)
+    assert title(output) == "output y[3, 3] = −40" and title(products) == "flip, multiply, add: −40"
+    assert [t.get_text() for t in products.texts] == ["7·1", "8·2", "9·1", "12·0", "13·0", "14·0", "17·(−1)", "18·(−2)",
+                                                      "19·(−1)"]
+    assert [t.get_text() for t in image.texts] == [str(k) for k in range(1, 26)]
+    assert [t.get_text() for t in output.texts] == ["−40"] * 5
+    assert len(plots.flip_and_slide(x, h)) == 50
+    figure = plots.flip_and_slide_frames(x, h, [(0, 0), (6, 6)])
+    assert len(figure.axes) == 6 and [t.get_text() for t in figure.axes[1].texts] == ["1·(−1)"]
+    assert title(film.frame(0).axes[1]) == "taps h, before the flip"
+    rendered(figure)
+
+
 @pytest.mark.parametrize("x, h, words", [
-    ([], [1], "x is float64 of shape"), ([[1]], [1], "1 to 64 samples"), ([1], [1j], "h is complex128"),
+    ([1, 2], [[1]], "1 and 2 dimensions"), (np.ones((13, 2)), [[1]], "12 × 12"),
+    (np.ones((2, 2)), np.ones((6, 1)), "5 × 5"),
+    (np.ones((2, 2, 2)), np.ones((1, 1, 1)), "one or two dimensions"),
+])
+def test_stepping_refuses_what_no_frame_can_hold(x, h, words):
+    with pytest.raises(ValueError, match=words):
+        plots.flip_and_slide(x, h)
+
+
+def test_valid_outputs_only():
+    assert plots.flip_and_slide([1, 2, 3, 4], [1, 1, 1], mode="valid").outputs == [(2,), (3,)]
+    with pytest.raises(ValueError, match="use 'full' or 'valid'"):
+        plots.flip_and_slide([1], [1], mode="same")
+    with pytest.raises(ValueError, match="no valid output"):
+        plots.flip_and_slide([1], [1, 2], mode="valid")
+
+
+@pytest.mark.parametrize("x, h, words", [
+    ([], [1], "x is float64 of shape"), ([1], [1j], "h is complex128"),
     ([1, np.inf], [1], "x has NaN or infinite"), (np.ones(65), [1], "1 to 64"),
 ])
 def test_flip_and_slide_refuses(x, h, words):
@@ -443,7 +479,7 @@ def test_flip_and_slide_refuses(x, h, words):
 
 def test_flip_and_slide_refuses_outputs_and_intervals_that_do_not_exist():
     for outputs in ([], [3], [-1], list(range(2)) * 5):
-        with pytest.raises(ValueError, match="one to eight indices from 0 to 2"):
+        with pytest.raises(ValueError, match="one to eight of its outputs"):
             plots.flip_and_slide_frames([1, 2], [1, 1], outputs)
     with pytest.raises(ValueError, match="milliseconds per frame"):
         plots.flip_and_slide([1], [1], interval=0)

@@ -168,9 +168,9 @@ def _compared(axes: Any, index: int, system: FIR | IIR) -> tuple[float, tuple[fl
     db = decibels(response.frequency_response(system, **where)[1])
     tau = response.group_delay(system, **where)[1]
     loud = panels.heard(system, f)
-    shown = np.where(loud, tau, np.nan)
-    phi = np.where(loud, response.phase_response(system, **where)[1], np.nan)
-    curves = ((axes[0, 0], t, h.real), (axes[0, 1], f, db), (axes[1, 0], f, phi), (axes[1, 1], f, shown))
+    phi = panels.first_turn(response.phase_response(system, **where)[1], loud)
+    phase, delay = (np.where(loud, v, np.nan) for v in (phi, tau))
+    curves = ((axes[0, 0], t, h.real), (axes[0, 1], f, db), (axes[1, 0], f, phase), (axes[1, 1], f, delay))
     for ax, x, y in curves:
         ax.plot(x, y, gid=str(index), **line(ax, index), **marks(index, len(x)))
     for ax in (axes[0, 1], axes[1, 0], axes[1, 1]):

@@ -195,7 +195,7 @@ def phase(system: Any, ax: Axes | None = None) -> Axes:
     f = frequencies(system)
     phi = response.phase_response(system, band=(f[0], f[-1]), n=f.size)[1]
     loud = heard(system, f)
-    phi = phi - 2 * np.pi * np.round(phi[np.argmax(loud)] / (2 * np.pi))
+    phi = first_turn(phi, loud)
     _faint(ax, f, phi, loud)
     low, high = float(phi[loud].min()), float(phi[loud].max())
     room = max(0.1 * (high - low), (2.2 * np.pi - (high - low)) / 2)
@@ -205,6 +205,11 @@ def phase(system: Any, ax: Axes | None = None) -> Axes:
         _in_turns(ax)
     title = "Phase" if linear is None else f"Phase: linear, type {linear.type}"
     return dress(ax, title, frequency_label(system.fs), "phase (rad)")
+
+
+def first_turn(phi: np.ndarray, loud: np.ndarray) -> np.ndarray:
+    """The phase less as many whole turns as let it begin between −π and π."""
+    return phi - 2 * np.pi * np.round(phi[np.argmax(loud)] / (2 * np.pi))
 
 
 def _in_turns(ax: Axes) -> None:

@@ -58,7 +58,9 @@ def kernel2d(fir: Any) -> Figure:
     radial_profile(fir, axes[1, 0])
     angular_profile(fir, axes[1, 1])
     rate = "fs 1" if fir.fs == 1 else f"fs {fir.fs:g} Hz"
-    figure.suptitle(f"FIR, {fir.shape[0]}×{fir.shape[1]} taps, origin {fir.origin}, {rate}, sum {fir.taps.sum():.4g}")
+    total = fir.taps.sum() if abs(fir.taps.sum()) > 1e-12 * np.abs(fir.taps).sum() else 0
+    size = f"{fir.shape[0]}×{fir.shape[1]} taps"
+    figure.suptitle(f"FIR, {size}, origin {fir.origin}, {rate}, sum {total:.4g}".replace("-", "−"))
     return figure
 
 
@@ -113,10 +115,11 @@ def _word(value: float, top: float) -> str:
 
 def _signs(ax: Axes, taps: np.ndarray, down: np.ndarray, across: np.ndarray, top: float) -> None:
     """Both sides of the colour map turn dark: without colour, the minus signs tell them apart."""
-    i, j = np.nonzero(taps < -5e-3 * top)
-    if 0 < taps.size <= _SIGNS and i.size:
-        size = float(np.clip(130 / max(taps.shape), 1.5, 7))
-        ax.plot(across[j], down[i], "_", color="black", markersize=size, markeredgewidth=max(size / 7, 0.5))
+    size = float(np.clip(130 / max(taps.shape), 1.5, 7))
+    pale, dark = (taps < -5e-3 * top) & (taps > -0.6 * top), taps <= -0.6 * top
+    for cells, colour in ((pale, "black"), (dark, "white")):
+        i, j = np.nonzero(cells & (taps.size <= _SIGNS))
+        ax.plot(across[j], down[i], "_", color=colour, markersize=size, markeredgewidth=max(size / 7, 0.5))
 
 
 def magnitude_plane(fir: Any, ax: Axes | None = None, *, n: int = 193) -> Axes:

@@ -1,4 +1,4 @@
-"""The convolution sum, drawn: flip the taps, slide them along the signal, multiply, add."""
+"""The convolution sum, drawn: flip the taps, slide them along the signal or over the image, multiply, add."""
 
 from __future__ import annotations
 
@@ -11,40 +11,46 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firconv.convolution import convolve
-from firconv.plots.style import GREY, dress, line, new_figure
+from firconv.plots.stepping import draw_step
+from firconv.plots.style import GREY, dress, line, new_figure, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
     from matplotlib.figure import Figure
 
 _LONGEST = 64  # samples of signal or taps: a frame must be readable
+_CELLS = (12, 5)  # per axis of an image and of its taps
 _TERMS = 4  # products that are written out
 
 
 class FlipAndSlide:
-    """An animation of y[n] = Σₖ x[k]·h[n − k]: one frame per output, after one that shows the flip.
+    """An animation of y[n] = Σₖ x[k]·h[n − k]: one frame per output, after one that shows the taps before the flip.
 
     Made by `flip_and_slide`. Shows itself in a notebook.
 
     Attributes
     ----------
     x, h, y : arrays, the signal, the taps and the full convolution
+    outputs : the index of every output that is shown, as tuples
     interval : milliseconds per frame
     """
 
-    def __init__(self, x: Any, h: Any, interval: float) -> None:
-        self.x, self.h = _short(x, "x"), _short(h, "h")
+    def __init__(self, x: Any, h: Any, mode: str, interval: float) -> None:
+        self.x, self.h = _short(x, "x", _CELLS[0]), _short(h, "h", _CELLS[1])
+        if self.x.ndim != self.h.ndim:
+            raise ValueError(f"flip_and_slide(x, h): {self.x.ndim} and {self.h.ndim} dimensions; give the same number")
         self.y = convolve(self.x, self.h, method="direct")
+        self.outputs = _outputs(self.x.shape, self.h.shape, mode)
         if not (np.isfinite(interval) and interval > 0):
             raise ValueError(f"flip_and_slide(…, interval={interval!r}): give milliseconds per frame, above 0")
         self.interval = float(interval)
 
     def __len__(self) -> int:
-        return self.y.size + 1
+        return len(self.outputs) + 1
 
     def frame(self, index: int) -> Figure:
-        """The figure of frame 0, the flip, or of frame n + 1, which computes y[n]."""
-        figure = new_figure(7.5, 6.2)
+        """The figure of frame 0, before the flip, or of frame i + 1, which computes ``y[outputs[i]]``."""
+        figure = new_figure(*self._size)
         self._draw(figure, range(len(self))[index])
         return figure
 
@@ -52,7 +58,7 @@ class FlipAndSlide:
         """The frames as matplotlib's animation object."""
         from matplotlib.animation import FuncAnimation
 
-        figure = new_figure(7.5, 6.2)
+        figure = new_figure(*self._size)
         return FuncAnimation(figure, lambda index: self._draw(figure, index), frames=len(self), interval=self.interval,
                              init_func=lambda: [], repeat=True)
 
@@ -86,18 +92,32 @@ class FlipAndSlide:
 
     def _draw(self, figure: Figure, index: int) -> list[Any]:
         figure.clear()
-        axes = figure.subplots(3, 1, sharex=True)
-        draw_output(axes, self.x, self.h, self.y, index - 1 if index else None)
+        axes = figure.subplots(3, 1, sharex=True) if self.x.ndim == 1 else figure.subplots(1, 3)
+        self.draw(axes, index - 1 if index else None)
         return []
 
+    @property
+    def _size(self) -> tuple[float, float]:
+        return (7.5, 6.2) if self.x.ndim == 1 else (12.0, 4.4)
 
-def flip_and_slide(x: Any, h: Any, *, interval: float = 900.0) -> FlipAndSlide:
-    """The convolution of two short real sequences as an animation, y[n] = Σₖ x[k]·h[n − k] for every n.
+    def draw(self, axes: Any, index: int | None, narrow: bool = False) -> None:
+        """Draw the output number `index` on three axes; None is the frame before the flip."""
+        n = None if index is None else self.outputs[index]
+        if self.x.ndim == 1:
+            draw_output(axes, self.x, self.h, self.y, None if n is None else n[0], narrow)
+        else:
+            draw_step(axes, self.x, self.h, self.y, n, () if index is None else self.outputs[:index + 1])
+
+
+def flip_and_slide(x: Any, h: Any, *, mode: str = "full", interval: float = 900.0) -> FlipAndSlide:
+    """The convolution of short real sequences or small images as an animation, y[n] = Σₖ x[k]·h[n − k] for every n.
 
     Parameters
     ----------
-    x, h : array_like, 1-D, at most 64 samples
-        Signal from k = 0 on, taps from 0 on.
+    x, h : array_like, both 1-D or 2-D
+        Signal and taps from index 0 on: at most 64 samples, or 12×12 and 5×5.
+    mode : {"full", "valid"}
+        Every output, or those whose taps all lie on the signal; n counts the full outputs in both.
     interval : float
         Milliseconds per frame.
 
@@ -109,7 +129,7 @@ def flip_and_slide(x: Any, h: Any, *, interval: float = 900.0) -> FlipAndSlide:
     Raises
     ------
     ValueError
-        Empty, longer, complex, non-finite or not one-dimensional sequences.
+        Empty, larger, complex or non-finite arrays, other or different dimensions, no valid output, another mode.
 
     Examples
     --------
@@ -117,17 +137,17 @@ def flip_and_slide(x: Any, h: Any, *, interval: float = 900.0) -> FlipAndSlide:
     >>> len(film), film.y.tolist(), film.frame(2).axes[1].get_title("left")
     (5, [1, 3, 5, 3], 'multiply and add: y[1] = 1·1 + 2·1 = 3')
     """
-    return FlipAndSlide(x, h, interval)
+    return FlipAndSlide(x, h, mode, interval)
 
 
-def flip_and_slide_frames(x: Any, h: Any, outputs: Sequence[int] | None = None) -> Figure:
-    """Frames of `flip_and_slide` side by side, for print.
+def flip_and_slide_frames(x: Any, h: Any, outputs: Sequence[Any] | None = None) -> Figure:
+    """Frames of `flip_and_slide` for print: a column per output, or a row in two dimensions.
 
     Parameters
     ----------
     x, h : as in `flip_and_slide`
-    outputs : sequence of int, optional
-        Which n of the full convolution, one column each; default up to four, evenly spread.
+    outputs : sequence of int, or of pairs of int, optional
+        Which n of the full convolution; default up to four, evenly spread.
 
     Raises
     ------
@@ -140,15 +160,30 @@ def flip_and_slide_frames(x: Any, h: Any, outputs: Sequence[int] | None = None) 
     >>> [ax.get_title("left") for ax in figure.axes[2:4]]
     ['y[0] = 1·1 = 1', 'y[3] = 3·1 = 3']
     """
-    film = FlipAndSlide(x, h, 1.0)
-    last = film.y.size - 1
-    chosen = sorted({round(i) for i in np.linspace(0, last, min(4, last + 1))}) if outputs is None else list(outputs)
-    if not 1 <= len(chosen) <= 8 or not all(0 <= n <= last for n in chosen):
-        raise ValueError(f"flip_and_slide_frames(…, outputs={chosen!r}): give one to eight indices from 0 to {last}")
+    film = FlipAndSlide(x, h, "full", 1.0)
+    last = len(film.outputs) - 1
+    chosen = np.unique(np.linspace(0, last, min(4, last + 1)).round().astype(int)).tolist()
+    if outputs is not None:
+        asked = [tuple(np.atleast_1d(n).tolist()) for n in outputs]
+        if not 1 <= len(asked) <= 8 or not set(asked) <= set(film.outputs):
+            raise ValueError(f"flip_and_slide_frames(…, outputs={outputs!r}): give one to eight of its outputs, "
+                             f"{film.outputs[0]} to {film.outputs[-1]}")
+        chosen = [film.outputs.index(n) for n in asked]
+    return _columns(film, chosen) if film.x.ndim == 1 else _rows(film, chosen)
+
+
+def _rows(film: FlipAndSlide, chosen: list[int]) -> Figure:
+    figure = new_figure(12, 4.2 * len(chosen))
+    for row, index in zip(figure.subplots(len(chosen), 3, squeeze=False), chosen, strict=True):
+        film.draw(row, index)
+    return figure
+
+
+def _columns(film: FlipAndSlide, chosen: list[int]) -> Figure:
     figure = new_figure(3.6 * len(chosen) + 0.4, 6.2)
     axes = figure.subplots(3, len(chosen), sharex=True, sharey="row", squeeze=False)
-    for column, n in zip(axes.T, chosen, strict=True):
-        draw_output(column, film.x, film.h, film.y, n, narrow=True)
+    for column, index in zip(axes.T, chosen, strict=True):
+        film.draw(column, index, narrow=True)
     for ax in axes[:, 1:].ravel():
         ax.set_ylabel("")
     for ax in axes[0, 1:]:
@@ -182,7 +217,7 @@ def draw_output(axes: Any, x: np.ndarray, h: np.ndarray, y: np.ndarray, n: int |
         dress(ax, title, below, label)
     axes[0].tick_params(labelbottom=True)
     axes[1].tick_params(labelbottom=True)
-    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(axes[0].xaxis)
 
 
 def _titles(x: np.ndarray, h: np.ndarray, y: np.ndarray, n: int | None, narrow: bool) -> tuple[str, str, str]:
@@ -236,11 +271,24 @@ def _stems(ax: Any, at: np.ndarray, values: np.ndarray, index: int, label: str) 
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
 
 
-def _short(values: Any, name: str) -> np.ndarray:
+def _outputs(x: tuple[int, ...], h: tuple[int, ...], mode: str) -> list[tuple[int, ...]]:
+    """Indices of the outputs in the full convolution, the last axis fastest."""
+    if mode not in ("full", "valid"):
+        raise ValueError(f"flip_and_slide(…, mode={mode!r}): use 'full' or 'valid'")
+    first = [k - 1 if mode == "valid" else 0 for k in h]
+    sizes = [n - k + 1 if mode == "valid" else n + k - 1 for n, k in zip(x, h, strict=True)]
+    if min(sizes) < 1:
+        raise ValueError(f"flip_and_slide(x, h, mode='valid'): taps {h} have no valid output on {x}; use 'full'")
+    return [tuple(i + f for i, f in zip(index, first, strict=True)) for index in np.ndindex(*sizes)]
+
+
+def _short(values: Any, name: str, cells: int) -> np.ndarray:
     array = np.asarray(values)
-    if array.ndim != 1 or not 1 <= array.size <= _LONGEST or array.dtype.kind not in "buif":
-        raise ValueError(f"flip_and_slide(x, h): {name} is {array.dtype} of shape {array.shape}; give a real sequence "
-                         f"of 1 to {_LONGEST} samples")
+    call = f"flip_and_slide(x, h): {name} is {array.dtype} of shape {array.shape}"
+    if array.ndim not in (1, 2) or array.size == 0 or array.dtype.kind not in "buif":
+        raise ValueError(f"{call}; give real numbers in one or two dimensions")
+    if max(array.shape) > (_LONGEST if array.ndim == 1 else cells):
+        raise ValueError(f"{call}; a frame holds 1 to {_LONGEST} samples, or {cells} × {cells}")
     if not np.isfinite(array).all():
         raise ValueError(f"flip_and_slide(x, h): {name} has NaN or infinite samples; replace them")
     return array
