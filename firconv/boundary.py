@@ -183,6 +183,15 @@ class Extension:
     absent: np.ndarray | None = None
     value: np.ndarray | None = None
 
+    def part(self, part: slice) -> Extension:
+        """The terms of some places in a row."""
+        columns = (self.sign, self.first, self.last, self.absent, self.value)
+        return Extension(self.index[part], *(_cut(column, part) for column in columns))
+
+
+def _cut(array: np.ndarray | None, part: slice) -> np.ndarray | None:
+    return None if array is None else array[part]
+
 
 def extension(ends: Ends, n: int, lo: int, hi: int) -> Extension:
     """The terms of x̃[lo … hi) for a signal of n samples; short ones are remembered."""
@@ -269,7 +278,7 @@ def read(
         else:
             gather.append((axis, extension(ends, n, lo, hi)))
     for axis, terms in gather:
-        view = apply(terms, view, axis, dtype)
+        view = _extended(terms, view, axis, box[axis - skip], dtype)
     for axis, terms in gather if len(gather) > 1 else ():  # absent along one axis is absent, whatever another axis says
         if terms.absent is not None:
             blank = terms.absent if terms.value is None else terms.absent & (terms.value == 0)
@@ -277,6 +286,23 @@ def read(
     if any(low or high for low, high in pads):
         return _zero_padded(view, pads, dtype)
     return view if view.dtype == dtype else view.astype(dtype)
+
+
+def _extended(terms: Extension, x: np.ndarray, axis: int, ends: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """x̃ along one axis from lo to hi: what lies inside is copied, only the strips beyond are gathered."""
+    lo, hi = ends
+    first, last = max(lo, 0), min(hi, x.shape[axis])
+    if last - first < (hi - lo) // 2:
+        return apply(terms, x, axis, dtype)
+    shape = list(x.shape)
+    shape[axis] = hi - lo
+    y: np.ndarray = np.empty(shape, dtype)
+    before = (slice(None),) * axis
+    y[(*before, slice(first - lo, last - lo))] = x[(*before, slice(first, last))]
+    for part in (slice(0, first - lo), slice(last - lo, hi - lo)):
+        if part.start < part.stop:
+            y[(*before, part)] = apply(terms.part(part), x, axis, dtype)
+    return y
 
 
 def _zero_padded(view: np.ndarray, pads: list[tuple[int, int]], dtype: np.dtype) -> np.ndarray:

@@ -30,7 +30,8 @@ class Sample:
     keywords: tuple[tuple[str, Any], ...] = ()
 
 
-def _samples() -> list[Sample]:
+def samples() -> list[Sample]:
+    """The problems that are timed: every method, the types, dimensions and strides that the constants tell apart."""
     found = []
     for dtype in ("float32", "float64"):
         for k in (5, 33, 129, 513):
@@ -81,17 +82,18 @@ def calibrate(progress: Progress | None = None, repeats: int = 5) -> cost.Machin
     OSError
         If the cache folder cannot be written.
     """
-    samples, seconds = _samples(), []
-    for done, sample in enumerate(samples):
+    chosen, seconds = samples(), []
+    for done, sample in enumerate(chosen):
         if progress is not None:
-            progress(f"{sample.name} {sample.dtype} {sample.method}", done, len(samples))
+            progress(f"{sample.name} {sample.dtype} {sample.method}", done, len(chosen))
         seconds.append(_time(sample, repeats))
-    constants = fit(samples, seconds)
+    constants = fit(chosen, seconds)
     cost.save(constants)
     return constants
 
 
-def _plan(sample: Sample) -> tuple[Any, np.ndarray]:
+def prepare(sample: Sample) -> tuple[Any, np.ndarray]:
+    """A plan and a signal for it."""
     from firconv.convolution import plan
 
     rng = np.random.default_rng(0)
@@ -108,7 +110,7 @@ def _plan(sample: Sample) -> tuple[Any, np.ndarray]:
 
 
 def _time(sample: Sample, repeats: int) -> float:
-    p, x = _plan(sample)
+    p, x = prepare(sample)
     out = p(x, workers=1)
     best = float("inf")
     for _ in range(repeats):
@@ -124,7 +126,7 @@ def fit(samples: list[Sample], seconds: list[float]) -> cost.Machine:
 
     names = [f.name for f in fields(cost.Machine) if f.name != "provenance"]
     start = np.log([getattr(cost.BUILT_IN, name) for name in names])
-    problems = [_plan(s)[0] for s in samples]
+    problems = [prepare(s)[0] for s in samples]
 
     def machine(logs: np.ndarray) -> cost.Machine:
         constants: dict[str, Any] = dict(zip(names, map(float, np.exp(logs)), strict=True))

@@ -29,7 +29,7 @@ class Machine:
     fft32, fft64 : one sample of a real block's transform and back, per log2 N
     block32, block64 : one sample of a block, whatever N (product, guard, crop)
     call : one call of the Fourier kernel
-    far : factor on transforms along an axis of more than 2¹⁵ samples, and again beyond 2²¹, which leave the caches
+    far : factor on transforms along an axis of more than 2¹⁶ samples, and again beyond 2²¹, which leave the caches
     line32, line64 : one sample of a long line's three transforms in four steps, per log2 of the length
     """
 
@@ -165,7 +165,7 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
         parts_in, parts_out = parts_in * a.in_parts, parts_out * a.out_parts
     planes = 2 if is_complex else 1
     transforms = (parts_in + parts_out) / 2
-    away = m.far ** ((max(lengths, default=1) > 1 << 15) + (max(lengths, default=1) > 1 << 21))
+    away = m.far ** ((max(lengths, default=1) > 1 << 16) + (max(lengths, default=1) > 1 << 21))
     seconds = (
         blocks * size * planes * away * (transforms * per * log2(max(2, size)) + fixed * max(1, parts_in * parts_out))
     )

@@ -18,14 +18,15 @@ from firconv.problem import Lattice
 from firconv.spectra import FourierTaps
 
 #: Samples of blocks in one call of the kernel, and the fewest blocks that fill SIMD lanes, by size of a sample.
-BATCH = 1 << 17
+BATCH = 1 << 18
 LANES = {4: 4, 8: 2, 16: 2}
 
 
 def tasks(grid: tiles.Grid, taps: FourierTaps) -> list[tiles.Box]:
     """Boxes of periods made of whole blocks, about `BATCH` samples of blocks to a task; those at the ends apart."""
     counts = grid.periods
-    batch = max(LANES[taps.work.itemsize], BATCH // prod(taps.lengths))
+    lanes = LANES[taps.work.itemsize]
+    batch = lanes * max(1, BATCH // (lanes * prod(taps.lengths)))
     filtered: list[tuple[list[tuple[int, int]], int]] = [([], 1)]
     for i, axis in reversed(list(enumerate(taps.axes))):
         runs = []
@@ -37,6 +38,7 @@ def tasks(grid: tiles.Grid, taps: FourierTaps) -> list[tiles.Box]:
                 taps.steps[i],
                 taps.lengths[i],
                 max(1, batch // blocks),
+                lanes,
             ):
                 runs.append(([(lo, hi), *inner], blocks * -(-(hi - lo) // taps.steps[i])))
         filtered = runs
@@ -60,12 +62,13 @@ def _spread(
     )
 
 
-def _runs(a: Lattice, n: int, count: int, step: int, length: int, batch: int) -> list[tuple[int, int]]:
+def _runs(a: Lattice, n: int, count: int, step: int, length: int, batch: int, lanes: int) -> list[tuple[int, int]]:
     """Runs of blocks along one axis: those at the ends apart from those that need no extension."""
     blocks = -(-count // step)
     lo = min(blocks, max(0, ceil(-a.base / step)))
     hi = max(lo, min(count // step, (n // a.in_parts - a.base - length) // step + 1))
-    batch = min(batch, max(4, -(-(hi - lo) // 8)))
+    batch = min(batch, lanes * ceil((hi - lo) / (8 * lanes))) if batch >= lanes else batch
+    batch = max(1, batch)
     cuts = [*range(0, lo), *range(lo, hi, batch), *range(hi, blocks)]
     return [(c * step, min(e * step, count)) for c, e in zip(cuts, [*cuts[1:], blocks], strict=True)]
 
@@ -199,7 +202,8 @@ def long(grid: tiles.Grid, box: tiles.Box, x: np.ndarray, w: np.ndarray, out: np
         return fourstep.correlate(signal, taps, start, target, tau=tau, parallel=parallel)
 
     doubt = transform(out.dtype, y)
-    if doubt is not None and out.dtype in (np.float32, np.complex64) and int(doubt.sum()) * w.size > unsure.FEW << 4:
+    single = out.dtype in (np.float32, np.complex64)
+    if doubt is not None and single and unsure.products(line.size, w.size, start, doubt) > unsure.FEW << 3:
         again = np.empty(out.shape, np.float64 if out.dtype == np.float32 else np.complex128)
         still = transform(again.dtype, again)
         with np.errstate(over="ignore", under="ignore"):

@@ -102,6 +102,12 @@ def integers(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.
         out[(*at, o)] = y
 
 
+def products(samples: int, taps: int, start: int, doubt: np.ndarray) -> int:
+    """Products in the direct sums of the marked outputs of a line, over the samples that exist."""
+    at = start + np.flatnonzero(doubt)
+    return int(np.maximum(0, np.minimum(samples, at + taps) - np.maximum(0, at)).sum())
+
+
 def line(x: np.ndarray, w: np.ndarray, start: int, out: np.ndarray, where: np.ndarray) -> None:
     """Single outputs of a line by the direct sum in double precision, over the samples that exist."""
     wide = np.result_type(out.dtype, np.float64)
