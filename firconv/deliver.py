@@ -164,6 +164,10 @@ def check_overflow(plan: Plan, x: np.ndarray, y: np.ndarray, grid: tiles.Grid | 
 
 
 def _negative(plan: Plan, x: np.ndarray) -> bool:
+    """True where a negative term is possible: in the samples, the taps, or beyond the ends."""
+    for rule in (rule for ends in plan.problem.boundary for rule in ends):
+        if rule.name in ("antisymmetric", "antireflect") or (rule.name == "constant" and rule.value.real < 0):
+            return True
     return bool((x < 0).any() or (plan._weights < 0).any())
 
 
