@@ -153,6 +153,6 @@ def describe(constants: cost.Machine) -> str:
     for f in fields(cost.Machine):
         if f.name != "provenance":
             here, there = getattr(constants, f.name), getattr(cost.BUILT_IN, f.name)
-            text = (f"{v:.3g}" if f.name == "far" else report.seconds(v) for v in (here, there))
+            text = (f"{v:.3g}" if f.name in ("far", "axis") else report.seconds(v) for v in (here, there))
             rows.append(f"{f.name:<10}" + "".join(f"{t:>12}" for t in text))
     return "\n".join(rows)

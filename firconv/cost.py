@@ -29,25 +29,27 @@ class Machine:
     fft32, fft64 : one sample of a real block's transform and back, per log2 N
     block32, block64 : one sample of a block, whatever N (product, guard, crop)
     call : one call of the Fourier kernel
+    axis : part of block32 and block64 that each axis after the first adds
     far : factor on transforms along an axis of more than 2¹⁶ samples, and again beyond 2²¹, which leave the caches
     line32, line64 : one sample of a long line's three transforms in four steps, per log2 of the length
     """
 
-    mac32: float = 2.7e-11
-    mac64: float = 5.4e-11
+    mac32: float = 2.8e-11
+    mac64: float = 5.6e-11
     mac_int: float = 9e-10
-    row: float = 1.2e-07
-    tile: float = 3e-05
-    copy32: float = 4.5e-10
-    copy64: float = 6.5e-10
+    row: float = 1.28e-07
+    tile: float = 2.9e-05
+    copy32: float = 3.5e-10
+    copy64: float = 7.2e-10
     fft32: float = 3.9e-10
-    fft64: float = 6e-10
-    block32: float = 3e-09
-    block64: float = 4.8e-09
-    call: float = 0.00022
+    fft64: float = 6.6e-10
+    block32: float = 2.8e-09
+    block64: float = 4e-09
+    call: float = 0.000166
+    axis: float = 0.53
     far: float = 2.0
-    line32: float = 9.2e-10
-    line64: float = 1.75e-09
+    line32: float = 8.4e-10
+    line64: float = 1.62e-09
     provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 3), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
 
     def mac(self, real: str) -> float:
@@ -100,11 +102,17 @@ def save(constants: Machine) -> Path:
 
 @dataclass(frozen=True)
 class Work:
-    """What a method does for a problem."""
+    """What a method does for a problem: multiply-adds, seconds on one core, bytes beside the output, tasks to share."""
 
     multiplications: float
     seconds: float
     bytes: int
+    tasks: float = 8.0
+
+    @property
+    def shared(self) -> float:
+        """Seconds as they count in a choice: work of long duration in few tasks leaves cores idle."""
+        return self.seconds if self.seconds < 2e-4 else self.seconds * (1 + 1 / self.tasks)
 
 
 def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
@@ -166,14 +174,11 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     planes = 2 if is_complex else 1
     transforms = (parts_in + parts_out) / 2
     away = m.far ** ((max(lengths, default=1) > 1 << 16) + (max(lengths, default=1) > 1 << 21))
-    seconds = (
-        blocks * size * planes * away * (transforms * per * log2(max(2, size)) + fixed * max(1, parts_in * parts_out))
-    )
-    seconds += m.call * max(1.0, blocks * size / (1 << 17))
-    if seconds > 2e-4:
-        seconds *= 1 + 1 / blocks  # one block cannot be shared between threads
+    passes = fixed * (1 + m.axis * (sum(n > 1 for n in lengths) - 1))
+    seconds = transforms * per * log2(max(2, size)) + passes * max(1, parts_in * parts_out)
+    seconds = blocks * size * planes * away * seconds + m.call * max(1.0, blocks * size / (1 << 18))
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
-    return Work(macs, seconds, int(size * 16 * (2 if wide else 1)))
+    return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks)
 
 
 def long_fourier(problem: Problem, real: str, is_complex: bool, m: Machine) -> Work:

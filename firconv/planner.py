@@ -47,7 +47,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One method considered: what it would do and cost, and why it was not chosen."""
+    """One method considered: what it would do and cost, and why it was not chosen.
+
+    `seconds` on one core; `shared` are the seconds that were compared, more where work comes in few tasks.
+    """
 
     method: str
     seconds: float | None
@@ -55,6 +58,7 @@ class Candidate:
     bytes: int | None
     bound: str
     why: str = ""
+    shared: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def _decide(problem: Problem, facts: Facts, method: str, rtol: float | None, op:
             "method='auto' or 'direct'"
         )
     if method == "auto":
-        chosen = min((c for c in considered.all if not c.why), key=lambda c: (c.seconds, c.method))
+        chosen = min((c for c in considered.all if not c.why), key=lambda c: (c.shared, c.method))
         tau = TAU.get(work) if problem.dtype.kind not in "iu" else None
     else:
         chosen, tau = considered.named(method), None
@@ -232,7 +236,7 @@ class _Considered:
         self.real = work if work in ("float32", "float64") else "float64" if work == "exact" else work
         self.lengths = {"overlap_save": self._blocks(), "fft": self._whole()}
         found = map(self.candidate, ("direct", "separable", "overlap_save", "fft"))
-        self.all = sorted((c for c in found if c), key=lambda c: c.seconds or 0.0)
+        self.all = sorted((c for c in found if c), key=lambda c: c.shared)
 
     def candidate(self, method: str) -> Candidate | None:
         """One method, or None where it does not apply."""
@@ -244,13 +248,11 @@ class _Considered:
         return next(c for c in self.all if c.method == method)
 
     def decision(self, method: str, tau: float | None) -> Decision:
-        best = self.named(method).seconds or 0.0
+        best = self.named(method).shared or 1.0
         others = tuple(
             c
             if c.why or c.method == method
-            else Candidate(
-                c.method, c.seconds, c.multiplications, c.bytes, c.bound, f"{(c.seconds or 0.0) / best:.1f}× the time"
-            )
+            else Candidate(c.method, c.seconds, c.multiplications, c.bytes, c.bound, f"{c.shared / best:.1f}× the time")
             for c in self.all
         )
         fourier = method in ("fft", "overlap_save")
@@ -273,7 +275,9 @@ class _Considered:
 
     def _direct(self) -> Candidate:
         w = cost.direct(self.problem, self.real, self.planes, self.machine)
-        return Candidate("direct", w.seconds, w.multiplications, w.bytes, _gamma_text(self.problem, self.work))
+        return Candidate(
+            "direct", w.seconds, w.multiplications, w.bytes, _gamma_text(self.problem, self.work), "", w.shared
+        )
 
     def _separable(self) -> Candidate | None:
         if not self.facts.terms:
@@ -282,7 +286,7 @@ class _Considered:
         bound = _gamma_text(self.problem, self.work)
         if self.facts.truncation:
             bound = f"{self.facts.truncation:.1e}·max|x|"
-        return Candidate("separable", w.seconds, w.multiplications, w.bytes, bound)
+        return Candidate("separable", w.seconds, w.multiplications, w.bytes, bound, "", w.shared)
 
     def _fourier(self, method: str) -> Candidate:
         lengths = self.lengths[method]
@@ -291,7 +295,7 @@ class _Considered:
         else:
             w = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine)
         why = self._why_not(method, lengths)
-        return Candidate(method, w.seconds, w.multiplications, w.bytes, self._promise(), why)
+        return Candidate(method, w.seconds, w.multiplications, w.bytes, self._promise(), why, w.shared)
 
     def _vouched(self, lengths: tuple[int, ...]) -> bool:
         """True if the guard will pass blocks of an even signal: margin·u·log₂N·√(N/K)·room ≤ τ (semantics 17 a)."""
@@ -337,7 +341,7 @@ class _Considered:
             )
             if not self._vouched(lengths) and lengths != whole:
                 continue
-            seconds = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine).seconds
+            seconds = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine).shared
             best = min(best, (seconds, lengths))
         return best[1]
 

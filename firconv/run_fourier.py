@@ -14,7 +14,6 @@ import numpy as np
 
 from firconv import boundary as bd
 from firconv import threads, tiles, unsure
-from firconv.problem import Lattice
 from firconv.spectra import FourierTaps
 
 #: Samples of blocks in one call of the kernel, and the fewest blocks that fill SIMD lanes, by size of a sample.
@@ -23,27 +22,27 @@ LANES = {4: 4, 8: 2, 16: 2}
 
 
 def tasks(grid: tiles.Grid, taps: FourierTaps) -> list[tiles.Box]:
-    """Boxes of periods made of whole blocks, about `BATCH` samples of blocks to a task; those at the ends apart."""
+    """Boxes of periods made of whole blocks, about `BATCH` samples of blocks to a task."""
     counts = grid.periods
-    lanes = LANES[taps.work.itemsize]
-    batch = lanes * max(1, BATCH // (lanes * prod(taps.lengths)))
+    lanes, size = LANES[taps.work.itemsize], prod(taps.lengths)
+    room = lanes * max(1, BATCH // (lanes * size))
+    least = max(lanes, BATCH // (4 * size))
     filtered: list[tuple[list[tuple[int, int]], int]] = [([], 1)]
-    for i, axis in reversed(list(enumerate(taps.axes))):
-        runs = []
-        for inner, blocks in filtered:
-            for lo, hi in _runs(
-                grid.lattices[axis],
-                grid.problem.signal[axis],
-                counts[axis],
-                taps.steps[i],
-                taps.lengths[i],
-                max(1, batch // blocks),
-                lanes,
-            ):
-                runs.append(([(lo, hi), *inner], blocks * -(-(hi - lo) // taps.steps[i])))
-        filtered = runs
+    for axis, step in reversed(list(zip(taps.axes, taps.steps, strict=True))):
+        filtered = [
+            ([ends, *inner], blocks * ceil((ends[1] - ends[0]) / step))
+            for inner, blocks in filtered
+            for ends in _runs(counts[axis], step, max(1, room // blocks), max(1, least // blocks))
+        ]
     idle = [a for a in range(len(counts)) if a not in taps.axes]
-    return [box for ends, blocks in filtered for box in _spread(counts, idle, taps.axes, ends, max(1, batch // blocks))]
+    return [box for ends, blocks in filtered for box in _spread(counts, idle, taps.axes, ends, max(1, room // blocks))]
+
+
+def _runs(count: int, step: int, batch: int, least: int) -> list[tuple[int, int]]:
+    """Runs of at most `batch` blocks along one axis, eight of them where that leaves `least` blocks to each."""
+    blocks = ceil(count / step)
+    batch = min(batch, least * ceil(blocks / (8 * least)))
+    return [(lo * step, min((lo + batch) * step, count)) for lo in range(0, blocks, batch)]
 
 
 def _spread(
@@ -60,17 +59,6 @@ def _spread(
     return tiles.split(
         tuple(box), tuple(t if a in idle else hi - lo for a, (t, (lo, hi)) in enumerate(zip(tile, box, strict=True)))
     )
-
-
-def _runs(a: Lattice, n: int, count: int, step: int, length: int, batch: int, lanes: int) -> list[tuple[int, int]]:
-    """Runs of blocks along one axis: those at the ends apart from those that need no extension."""
-    blocks = -(-count // step)
-    lo = min(blocks, max(0, ceil(-a.base / step)))
-    hi = max(lo, min(count // step, (n // a.in_parts - a.base - length) // step + 1))
-    batch = min(batch, lanes * ceil((hi - lo) / (8 * lanes))) if batch >= lanes else batch
-    batch = max(1, batch)
-    cuts = [*range(0, lo), *range(lo, hi, batch), *range(hi, blocks)]
-    return [(c * step, min(e * step, count)) for c, e in zip(cuts, [*cuts[1:], blocks], strict=True)]
 
 
 def correlate(taps: FourierTaps, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:

@@ -15,6 +15,9 @@ from firconv.spectra import FourierTaps
 #: Up to this many products, single outputs are summed directly at once rather than their block in double precision.
 FEW = 1 << 22
 
+#: Outputs of a line that are summed at once.
+RUN = 256
+
 
 def in_double(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.ndarray) -> np.ndarray:
     """The blocks with many unsure outputs once more in double precision; returns what is still unsure."""
@@ -111,7 +114,21 @@ def products(samples: int, taps: int, start: int, doubt: np.ndarray) -> int:
 def line(x: np.ndarray, w: np.ndarray, start: int, out: np.ndarray, where: np.ndarray) -> None:
     """Single outputs of a line by the direct sum in double precision, over the samples that exist."""
     wide = np.result_type(out.dtype, np.float64)
-    for n in where:
-        lo, hi = max(0, start + n), min(x.size, start + n + w.size)
-        with np.errstate(over="ignore", under="ignore"):
-            out[n] = np.dot(x[lo:hi].astype(wide), w[lo - start - n : hi - start - n].astype(wide)) if lo < hi else 0
+    for run in np.split(where, np.flatnonzero(np.diff(where) != 1) + 1):
+        for first in range(int(run[0]), int(run[-1]) + 1, RUN):
+            last = min(first + RUN, int(run[-1]) + 1)
+            with np.errstate(over="ignore", under="ignore"):
+                out[first:last] = _run(x, w, start, first, last, wide)
+
+
+def _run(x: np.ndarray, w: np.ndarray, start: int, first: int, last: int, wide: np.dtype) -> np.ndarray:
+    """Outputs first … last − 1 of a line, from the taps that meet samples for any of them."""
+    lo, hi = max(0, start + first), min(x.size, start + last - 1 + w.size)
+    k_lo, k_hi = max(0, lo - start - last + 1), min(w.size, hi - start - first)
+    if lo >= hi or k_lo >= k_hi:
+        return np.zeros(last - first, wide)
+    segment = np.zeros(last - first + k_hi - k_lo - 1, wide)
+    at = start + first + k_lo
+    begin, end = max(0, at), min(x.size, at + segment.size)
+    segment[begin - at : end - at] = x[begin:end]
+    return np.correlate(segment, np.conj(w[k_lo:k_hi]).astype(wide), "valid")
