@@ -12,7 +12,6 @@ value holds what a library does for every length, odd or even. `firconv.identifi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -50,11 +49,19 @@ class Size:
         if isinstance(other, int):
             return replace(self, one=self.one + other)
         spacing = self.spacing if self.centre else other.spacing
-        return Size(self.one + other.one, self.k + other.k, self.half + other.half, self.n + other.n,
-                    self.centre + other.centre, spacing)
+        return Size(
+            self.one + other.one,
+            self.k + other.k,
+            self.half + other.half,
+            self.n + other.n,
+            self.centre + other.centre,
+            spacing,
+        )
 
     def __mul__(self, factor: int) -> Size:
-        return Size(self.one * factor, self.k * factor, self.half * factor, self.n * factor, self.centre * factor, self.spacing)
+        return Size(
+            self.one * factor, self.k * factor, self.half * factor, self.n * factor, self.centre * factor, self.spacing
+        )
 
     def __sub__(self, other: Size | int) -> Size:
         return self + other * -1
@@ -64,16 +71,24 @@ class Size:
         if self.centre and self.spacing == 1:
             return (self + Size(half=-self.centre, k=self.centre, one=-self.centre, centre=-self.centre)).over(divisor)
         parts = (self.one, self.k, self.half, self.n, self.centre)
-        return None if any(p % divisor for p in parts) else Size(*(p // divisor for p in parts), self.spacing)
+        if any(p % divisor for p in parts):
+            return None
+        one, k, half, n, centre = (p // divisor for p in parts)
+        return Size(one, k, half, n, centre, self.spacing)
 
     def text(self, k: str = "K", n: str = "N") -> str:
         """The form as an expression in Python, with the names given for K and N."""
         lower = max(0, min(-self.half, self.k))
-        terms = [(self.n, n), (self.k - lower, k), (self.half + lower, f"{k}//2"), (lower, f"({k} - 1)//2"),
-                 (self.centre, f"({k} - 1)*{self.spacing}//2"), (self.one + lower, "")]
-        words = [_term(factor, name) for factor, name in terms if factor]
-        return " ".join(words).removeprefix("+ ").replace("- ", "-", 1) if words and words[0][0] == "-" else (
-            " ".join(words).removeprefix("+ ") or "0")
+        terms = [
+            (self.n, n),
+            (self.k - lower, k),
+            (self.half + lower, f"{k}//2"),
+            (lower, f"({k} - 1)//2"),
+            (self.centre, f"({k} - 1)*{self.spacing}//2"),
+            (self.one + lower, ""),
+        ]
+        words = " ".join(_term(factor, name) for factor, name in terms if factor)
+        return words.removeprefix("+ ").replace("- ", "-", words.startswith("-")) or "0"
 
     def __str__(self) -> str:
         return self.text()
@@ -159,17 +174,26 @@ class Convention:
         """
         window = self.window(x.shape, h.shape)
         if any(stop <= start for start, stop in window):
-            raise ValueError(f"{self.op}(x, h): no outputs for a signal of shape {x.shape} and taps of shape {h.shape}; "
-                             "use a longer signal or fewer taps")
+            raise ValueError(
+                f"{self.op}(x, h): no outputs for a signal of shape {x.shape} and taps of shape {h.shape}; "
+                "use a longer signal or fewer taps"
+            )
         run = convolve if self.op == "convolve" else correlate
         if self.op == "correlate" and self.conjugated != "taps" and h.dtype.kind == "c":
             h = h.conj()
         elif self.op == "convolve" and self.conjugated == "taps":
             h = h.conj()
         x = x.conj() if self.conjugated == "signal" else x
-        return run(x, h, list(window), origin=0, boundary=[(a.low, a.high) for a in self.axes],
-                   up=[a.up for a in self.axes], down=[a.down for a in self.axes],
-                   dilation=[a.dilation for a in self.axes])
+        return run(
+            x,
+            h,
+            list(window),
+            origin=0,
+            boundary=[(a.low, a.high) for a in self.axes],
+            up=[a.up for a in self.axes],
+            down=[a.down for a in self.axes],
+            dilation=[a.dilation for a in self.axes],
+        )
 
 
 def preset_size(name: str, op: str) -> Size:
@@ -182,8 +206,15 @@ def preset_size(name: str, op: str) -> Size:
     """
     if name == "causal":
         return Size() if op == "convolve" else LAST
-    upper = {"numpy": "correlate", "scipy": "correlate", "opencv": "correlate", "torch": "convolve",
-             "matlab": "convolve", "scipy2d": "", "ndimage": op}[name]
+    upper = {
+        "numpy": "correlate",
+        "scipy": "correlate",
+        "opencv": "correlate",
+        "torch": "convolve",
+        "matlab": "convolve",
+        "scipy2d": "",
+        "ndimage": op,
+    }[name]
     return UPPER if op == upper else LOWER
 
 
@@ -193,15 +224,27 @@ def presets(origin: Size, op: str) -> list[str]:
 
 
 PICTURES = {
-    "zero": "0 0 0│a b c d│0 0 0", "constant": "C C C│a b c d│C C C", "edge": "a a a│a b c d│d d d",
-    "symmetric": "c b a│a b c d│d c b", "reflect": "d c b│a b c d│c b a", "wrap": "b c d│a b c d│a b c",
-    "antisymmetric": "-c -b -a│a b c d│-d -c -b", "antireflect": "2a-d 2a-c 2a-b│a b c d│2d-c 2d-b 2d-a",
+    "zero": "0 0 0│a b c d│0 0 0",
+    "constant": "C C C│a b c d│C C C",
+    "edge": "a a a│a b c d│d d d",
+    "symmetric": "c b a│a b c d│d c b",
+    "reflect": "d c b│a b c d│c b a",
+    "wrap": "b c d│a b c d│a b c",
+    "antisymmetric": "-c -b -a│a b c d│-d -c -b",
+    "antireflect": "2a-d 2a-c 2a-b│a b c d│2d-c 2d-b 2d-a",
     "omit": "· · ·│a b c d│· · ·  (weights renormalised)",
 }
 
 #: How the systems write their names of boundaries.
-_SPELLED = {"numpy": "numpy.pad {}", "scipy": "scipy.signal.upfirdn {}", "ndimage": "ndimage {}", "cv2": "cv2 BORDER_{}",
-            "torch": "torch {}", "matlab": "MATLAB {}", "julia": "ImageFiltering.jl {}"}
+_SPELLED = {
+    "numpy": "numpy.pad {}",
+    "scipy": "scipy.signal.upfirdn {}",
+    "ndimage": "ndimage {}",
+    "cv2": "cv2 BORDER_{}",
+    "torch": "torch {}",
+    "matlab": "MATLAB {}",
+    "julia": "ImageFiltering.jl {}",
+}
 
 
 def boundary_names(rule: str) -> dict[str, str]:
@@ -212,10 +255,9 @@ def boundary_names(rule: str) -> dict[str, str]:
     >>> boundary_names("symmetric")["ndimage"], boundary_names("symmetric")["cv2"]
     ('reflect', 'REFLECT')
     """
-    rule = "zero" if rule == "constant" else rule
     found = {}
     for system, words in bd.FOREIGN.items():
-        word = next((w for w, meaning in words.items() if meaning == rule), None)
+        word = next((w for w, meaning in words.items() if rule in (meaning, w if meaning == "zero" else "")), None)
         if word is not None:
             found[system] = word.upper().replace("REFLECT101", "REFLECT_101") if system == "cv2" else word
     return found
@@ -224,43 +266,3 @@ def boundary_names(rule: str) -> dict[str, str]:
 def boundary_text(rule: str) -> str:
     """The names of a rule everywhere, on one line."""
     return ", ".join(_SPELLED[system].format(word) for system, word in boundary_names(rule).items())
-
-
-def from_call(call: Any, count: int) -> Convention:
-    """The convention that a call of firconv follows, on its `count` filtered axes.
-
-    Parameters
-    ----------
-    call : describe.Call
-    count : number of filtered axes
-
-    Raises
-    ------
-    ValueError, TypeError
-        For keywords that mean nothing, as the call itself.
-    """
-    from firconv import describe
-
-    describe._modes(call, count)
-    rules = bd.parse(call.boundary, count)
-    origins = describe._per_axis(call, "origin", "scipy" if call.origin is None else call.origin, count)
-    strides = [describe._positive(call, name, getattr(call, name), count) for name in ("up", "down", "dilation")]
-    modes = call.mode if isinstance(call.mode, list) else [call.mode] * count
-    axes = []
-    for i in range(count):
-        up, down, dilation = (s[i] for s in strides)
-        describe._origin(call, origins[i], 3)
-        origin = preset_size(origins[i], call.op) if isinstance(origins[i], str) else Size(int(origins[i]))
-        axes.append(_axis(call.op, modes[i], origin, up, down, dilation, rules[i]))
-    return Convention(call.op, tuple(axes), "taps" if call.op == "correlate" else "none")
-
-
-def _axis(op: str, mode: Any, origin: Size, up: int, down: int, dilation: int, ends: bd.Ends) -> Axis:
-    width = LAST * dilation
-    reach = (origin if op == "correlate" else LAST - origin) * dilation
-    lead, room = {"full": (width, width), "valid": (Size(), width * -1), "same": (reach, Size(up - 1))}.get(
-        mode if isinstance(mode, str) else "", (reach, Size()))
-    if isinstance(mode, tuple):
-        start, stop = int(mode[0]), int(mode[1])
-        lead, room = reach - start, Size(stop - start - 1 + up, n=-up)
-    return Axis(lead, room, up, down, dilation, *ends)

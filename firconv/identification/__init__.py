@@ -15,7 +15,9 @@ from firconv.identification.found import Found
 __all__ = ["Found", "identify"]
 
 
-def identify(f: Callable[..., Any], ndim: int = 1, *, taps: bool | None = None, limit: float = 60.0, seed: int = 0) -> Found:
+def identify(
+    f: Callable[..., Any], ndim: int = 1, *, taps: bool | None = None, limit: float = 60.0, seed: int = 0
+) -> Found:
     """Find out by probing which convolution or correlation, with which conventions, a function computes.
 
     Parameters
@@ -55,7 +57,9 @@ def identify(f: Callable[..., Any], ndim: int = 1, *, taps: bool | None = None, 
     not linear: f(−x) is not −f(x): at output 0 it is -9 instead of 9
     """
     if not callable(f):
-        raise TypeError(f"identify(f): {f!r} is no function: pass something that can be called with a signal (and taps)")
+        raise TypeError(
+            f"identify(f): {f!r} is no function: pass something that can be called with a signal (and taps)"
+        )
     if ndim not in (1, 2, 3):
         raise ValueError(f"identify(f, ndim): ndim={ndim!r} is not supported: give 1, 2 or 3")
     if not limit > 0:

@@ -55,13 +55,17 @@ class BlackBox:
         """
         left = self.limit - self.seconds
         if left <= 0:
-            raise Stop(f"the limit of {self.limit:g} s was reached after {self.calls} calls; what is not stated was not tried")
+            raise Stop(
+                f"the limit of {self.limit:g} s was reached after {self.calls} calls; what is not stated was not tried"
+            )
         self.calls += 1
         given = (x.copy(), h.copy()) if self.with_taps else (x.copy(),)
         outcome = _in_thread(self.f, given, left)
         if outcome is None:
-            raise Stop(f"call {self.calls} did not return within {left:.3g} s and cannot be interrupted: it was abandoned in "
-                       f"its thread, for a signal of shape {x.shape}")
+            raise Stop(
+                f"call {self.calls} did not return within {left:.3g} s and cannot be interrupted: it was abandoned in "
+                f"its thread, for a signal of shape {x.shape}"
+            )
         for name, before, after in zip(("signal", "taps"), (x, h), given, strict=False):
             if before.tobytes() != after.tobytes():
                 self.note(f"it changes its {name} in place: pass a copy")
@@ -105,8 +109,13 @@ def _one_line(error: BaseException) -> str:
 
 
 def _what(value: Any) -> str:
-    return "None" if isinstance(value, str) and value == "None" else f"an array of {value.dtype}" if isinstance(
-        value, np.ndarray) else f"a {type(value).__name__}"
+    return (
+        "None"
+        if isinstance(value, str) and value == "None"
+        else f"an array of {value.dtype}"
+        if isinstance(value, np.ndarray)
+        else f"a {type(value).__name__}"
+    )
 
 
 def takes_taps(f: Callable[..., Any]) -> bool | None:

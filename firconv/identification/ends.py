@@ -50,8 +50,10 @@ def _known(name: str | None) -> str:
 def find(probe: Probe, convention: Convention, gain: complex, h: np.ndarray) -> Ends:
     """The rules of all ends, from one signal with distinct samples."""
     k = h.shape
-    n = tuple(max(8, 2 * a.reach.at(0, v) // a.up + 6, 2 * abs(a.lead.at(0, v)) // a.up + 4)
-              for a, v in zip(convention.axes, k, strict=True))
+    n = tuple(
+        max(8, 2 * a.reach.at(0, v) // a.up + 6, 2 * abs(a.lead.at(0, v)) // a.up + 4)
+        for a, v in zip(convention.axes, k, strict=True)
+    )
     x = _letters(probe, n)
     try:
         y = probe.ask(x, h) / gain
@@ -65,8 +67,11 @@ def find(probe: Probe, convention: Convention, gain: complex, h: np.ndarray) -> 
         for end in (0, 1):
             here = _touched(convention, n, k, axis, end)
             if here is not None:
-                fits[axis, end] = [name for name in _candidates(value)
-                                   if _explains(probe, convention, axis, name, value, x, h, y, here)]
+                fits[axis, end] = [
+                    name
+                    for name in _candidates(value)
+                    if _explains(probe, convention, axis, name, value, x, h, y, here)
+                ]
                 if not fits[axis, end]:
                     evidence.append(_unknown(probe, convention, axis, end, x, h, y, here))
     common = [name for name in _candidates(value) if all(name in names for names in fits.values())] if fits else []
@@ -104,20 +109,31 @@ def _touched(convention: Convention, n: tuple[int, ...], k: tuple[int, ...], axi
     return where if where.any() else None
 
 
-def _explains(probe: Probe, convention: Convention, axis: int, name: str, value: complex, x: np.ndarray, h: np.ndarray,
-              y: np.ndarray, here: np.ndarray) -> bool:
+def _explains(
+    probe: Probe,
+    convention: Convention,
+    axis: int,
+    name: str,
+    value: complex,
+    x: np.ndarray,
+    h: np.ndarray,
+    y: np.ndarray,
+    here: np.ndarray,
+) -> bool:
     z = _model(convention, axis, name, value, x, h)
     if z is None or z.shape != y.shape:
         return False
     return bool(np.abs(z[here] - y[here]).max() <= max(probe.tolerance, 1e-12) * (np.abs(y[here]).max() or 1.0))
 
 
-def _model(convention: Convention, axis: int, name: str, value: complex, x: np.ndarray, h: np.ndarray) -> np.ndarray | None:
+def _model(
+    convention: Convention, axis: int, name: str, value: complex, x: np.ndarray, h: np.ndarray
+) -> np.ndarray | None:
     rule = Rule(name, value if name == "constant" else 0.0)
     axes = [replace(a, low=rule, high=rule) if i == axis else a for i, a in enumerate(convention.axes)]
     try:
         return replace(convention, axes=tuple(axes))(x, h)
-    except ValueError:                                   # omit, where no weight is left inside
+    except ValueError:  # omit, where no weight is left inside
         return None
 
 
@@ -126,7 +142,9 @@ def _constant(convention: Convention, zero: np.ndarray, x: np.ndarray, h: np.nda
     if not np.abs(np.nan_to_num(zero)).any():
         return 0.0
     one = Rule("constant", 1.0)
-    outside = replace(convention, axes=tuple(replace(a, low=one, high=one) for a in convention.axes))(np.zeros_like(x), h)
+    outside = replace(convention, axes=tuple(replace(a, low=one, high=one) for a in convention.axes))(
+        np.zeros_like(x), h
+    )
     if outside.shape != zero.shape or not outside.any():
         return 0.0
     at = np.unravel_index(int(np.argmax(np.abs(outside))), outside.shape)
@@ -134,15 +152,25 @@ def _constant(convention: Convention, zero: np.ndarray, x: np.ndarray, h: np.nda
     return round(value.real, 9) if abs(value.imag) < 1e-12 else value
 
 
-def _unknown(probe: Probe, convention: Convention, axis: int, end: int, x: np.ndarray, h: np.ndarray, y: np.ndarray,
-             here: np.ndarray) -> str:
+def _unknown(
+    probe: Probe,
+    convention: Convention,
+    axis: int,
+    end: int,
+    x: np.ndarray,
+    h: np.ndarray,
+    y: np.ndarray,
+    here: np.ndarray,
+) -> str:
     z = _model(convention, axis, "zero", 0.0, x, h)
     side = "after the last" if end else "before the first"
     if z is None or z.shape != y.shape:
         return f"what lies {side} sample along axis {axis} is not known: the result has shape {y.shape}"
     at, v, w = largest(np.where(here, y, 0), np.where(here, z, 0))
-    return (f"what it reads {side} sample along axis {axis} follows none of {', '.join(RULES)}: output {at} is {v:.6g}, and "
-            f"{w:.6g} with zeros there")
+    return (
+        f"what it reads {side} sample along axis {axis} follows none of {', '.join(RULES)}: output {at} is {v:.6g}, and "
+        f"{w:.6g} with zeros there"
+    )
 
 
 # ── the pattern itself, where taps are an argument ────────────────────────────────────────────────────────────────────
@@ -209,5 +237,3 @@ def picture(ends: Ends) -> str | None:
     """The picture of a rule that holds at all ends."""
     names = {name for pair in ends.rules for name in pair if name}
     return PICTURES.get(names.pop()) if len(names) == 1 else None
-
-

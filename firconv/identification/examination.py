@@ -47,8 +47,16 @@ class Examination:
     def run(self) -> Found:
         """All stages, until one of them shows that there is no filter here or the time is over."""
         try:
-            for stage in (self._start, self._repeatable, self._linear, self._responses, self._ends, self._types, self._short,
-                          self._verify):
+            for stage in (
+                self._start,
+                self._repeatable,
+                self._linear,
+                self._responses,
+                self._ends,
+                self._types,
+                self._short,
+                self._verify,
+            ):
                 if self.evidence:
                     break
                 stage()
@@ -57,8 +65,16 @@ class Examination:
         except Stop as why:
             self.evidence.append(str(why))
         probe = self.probe
-        return Found(probe.ndim, self.box.with_taps, precision=probe.precision, evidence=tuple(self.evidence),
-                     findings=tuple(self.box.findings), calls=self.box.calls, seconds=self.box.seconds, **self.facts)
+        return Found(
+            probe.ndim,
+            self.box.with_taps,
+            precision=probe.precision,
+            evidence=tuple(self.evidence),
+            findings=tuple(self.box.findings),
+            calls=self.box.calls,
+            seconds=self.box.seconds,
+            **self.facts,
+        )
 
     # ---- is it a filter? --------------------------------------------------------------------------------------
 
@@ -103,8 +119,10 @@ class Examination:
         grids = [lattice.solve(met, a, periods[a], h.shape[a]) for a in range(probe.ndim)]
         flips = {g.flipped for g in grids} - {None}
         if len(flips) > 1:
-            raise Stop("it turns the taps round along some axes only: "
-                       f"{[a for a, g in enumerate(grids) if g.flipped]} of {probe.ndim}")
+            raise Stop(
+                "it turns the taps round along some axes only: "
+                f"{[a for a, g in enumerate(grids) if g.flipped]} of {probe.ndim}"
+            )
         op = "convolve" if True in flips else "correlate"
         seen, gains = lattice.sights(probe, grids, self.gain)
         axes = tuple(lattice.axis_of(g, seen, a) for a, g in enumerate(grids))
@@ -133,7 +151,9 @@ class Examination:
             self.facts["conjugated"] = None
             return
         names = {1: "none", -1: "signal"}
-        self.facts["conjugated"] = next((n for s, n in names.items() if self.probe.difference(b, s * 1j * a) < 1e-4), "dropped")
+        self.facts["conjugated"] = next(
+            (n for s, n in names.items() if self.probe.difference(b, s * 1j * a) < 1e-4), "dropped"
+        )
 
     def _state(self, convention: Convention, operation: str) -> None:
         self.model = convention
@@ -151,8 +171,10 @@ class Examination:
                 self.gain = lattice._plain(scaled[0])
                 self.facts.update(gain=self.gain, normalised=name or None)
                 return
-        self.evidence.append("its gain depends on the taps in a way that this library does not know: "
-                             + ", ".join(f"{g:.5g} for taps of sum {h.sum():g}" for h, g in gains[:3]))
+        self.evidence.append(
+            "its gain depends on the taps in a way that this library does not know: "
+            + ", ".join(f"{g:.5g} for taps of sum {h.sum():g}" for h, g in gains[:3])
+        )
 
     def _gain_for(self, h: np.ndarray) -> complex:
         probe = self.probe
@@ -165,7 +187,9 @@ class Examination:
 
     def _scale(self, h: np.ndarray) -> complex:
         name = self.facts.get("normalised")
-        return self.gain / NORMALISERS[name](h.astype(complex).real if h.dtype.kind != "c" else h) if name else self.gain
+        return (
+            self.gain / NORMALISERS[name](h.astype(complex).real if h.dtype.kind != "c" else h) if name else self.gain
+        )
 
     # ---- the rest ---------------------------------------------------------------------------------------------
 
@@ -230,13 +254,16 @@ class Examination:
             try:
                 y = self.probe.ask(x, h)
             except Refused as no:
-                self.box.note(f"with {_by(h.shape)} taps it fails: {no}" if self.inside is None else
-                              f"for a signal of {_by(x.shape)} samples it fails: {no}")
+                self.box.note(
+                    f"with {_by(h.shape)} taps it fails: {no}"
+                    if self.inside is None
+                    else f"for a signal of {_by(x.shape)} samples it fails: {no}"
+                )
                 continue
             z = self.model(x, self.inside if self.inside is not None else h) * self._scale(h)
-            no = self._unequal(x, h, y, z)
-            if no:
-                self.evidence.append(f"not explained: {no}")
+            unequal = self._unequal(x, h, y, z)
+            if unequal:
+                self.evidence.append(f"not explained: {unequal}")
                 return
             worst, compared = max(worst, self.probe.difference(y, z)), compared + 1
         self.facts["error"] = worst if compared else None
@@ -259,8 +286,10 @@ class Examination:
         if trial > 1 and not any("taps it fails" in s for s in self.box.findings):
             k = tuple(int(v) for v in rng.integers(1, 8, probe.ndim))
         inner = k if self.inside is None else self.inside.shape
-        n = tuple(max(9, 2 * a.reach.at(0, v)) + int(rng.integers(2, 40 // probe.ndim))
-                  for a, v in zip(self.model.axes, inner, strict=True))
+        n = tuple(
+            max(9, 2 * a.reach.at(0, v)) + int(rng.integers(2, 40 // probe.ndim))
+            for a, v in zip(self.model.axes, inner, strict=True)
+        )
         if probe.kind.kind in "iu":
             return probe.signal(n), probe.primes(k) if probe.kind == np.uint8 else probe.signal(k)
         return rng.standard_normal(n).astype(probe.kind), rng.standard_normal(k).astype(probe.kind)

@@ -14,8 +14,12 @@ from firconv.systems import FIR
 
 #: 1/normaliser(h) that a function may apply.
 NORMALISERS = {
-    "sum(h)": lambda h: h.sum(), "sum(abs(h))": lambda h: np.abs(h).sum(), "K": lambda h: h.size,
-    "norm(h)": lambda h: float(np.sqrt((np.abs(h) ** 2).sum())), "max(abs(h))": lambda h: np.abs(h).max()}
+    "sum(h)": lambda h: h.sum(),
+    "sum(abs(h))": lambda h: np.abs(h).sum(),
+    "K": lambda h: h.size,
+    "norm(h)": lambda h: float(np.sqrt((np.abs(h) ** 2).sum())),
+    "max(abs(h))": lambda h: np.abs(h).max(),
+}
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class Found:
         Examples
         --------
         >>> import numpy as np
+        >>> from firconv.identification import identify
         >>> found = identify(lambda x, h: np.convolve(x, h, "same"))
         >>> found.origin, found.origin_of(5), found.origin_of(4)
         ('(K - 1)//2', 2, 1)
@@ -150,7 +155,9 @@ class Found:
         """The rule beyond the ends; None where nothing is read; ("constant", c); pairs and lists as in ``convolve``."""
         if self.ends is None:
             return None
-        rules = [tuple(("constant", self.ends.value) if r == "constant" else r for r in pair) for pair in self.ends.rules]
+        rules = [
+            tuple(("constant", self.ends.value) if r == "constant" else r for r in pair) for pair in self.ends.rules
+        ]
         names = {r for pair in rules for r in pair if r is not None}
         if len(names) <= 1:
             return names.pop() if names else None
@@ -169,11 +176,16 @@ class Found:
             If taps are missing, or not wanted.
         """
         if not self.explained or self.convention is None:
-            raise ValueError(f"found(x, h): the function was not identified, so it cannot be reproduced: "
-                             f"{(self.evidence or ('unknown',))[0]}")
+            raise ValueError(
+                f"found(x, h): the function was not identified, so it cannot be reproduced: "
+                f"{(self.evidence or ('unknown',))[0]}"
+            )
         if (h is None) is self.with_taps:
-            raise TypeError("found(x, h): this function takes taps, and h is missing" if self.with_taps else
-                            "found(x): this function holds its taps; call it with the signal alone")
+            raise TypeError(
+                "found(x, h): this function takes taps, and h is missing"
+                if self.with_taps
+                else "found(x): this function holds its taps; call it with the signal alone"
+            )
         x = np.asarray(x)
         taps = np.asarray(h) if self.fir is None else self.fir.taps
         kind = types.result_type(self.types, self.type_rule, x.dtype, x.dtype if self.fir is not None else taps.dtype)
@@ -182,14 +194,16 @@ class Found:
         return types.cast(_run(self.convention, x, taps) * self._scale(taps), kind, self.casting)
 
     def _scale(self, h: np.ndarray) -> Any:
-        gain = self.gain.real if complex(self.gain).imag == 0 else self.gain
-        gain = int(gain) if gain == 1 else gain
+        factor = complex(self.gain)
+        gain = 1 if factor == 1 else factor.real if factor.imag == 0 else factor
         return gain / NORMALISERS[self.normalised](h) if self.normalised else gain
 
     def _short(self, x: np.ndarray, h: np.ndarray) -> np.ndarray:
-        if self.short not in ("same", "exchanged"):
-            raise ValueError(f"found(x, h): with taps longer than the signal (shapes {h.shape} and {x.shape}) the function "
-                             f"{'raises' if self.short == 'refused' else 'follows another rule'}; use fewer taps")
+        if self.convention is None or self.short not in ("same", "exchanged"):
+            raise ValueError(
+                f"found(x, h): with taps longer than the signal (shapes {h.shape} and {x.shape}) the function "
+                f"{'raises' if self.short == 'refused' else 'follows another rule'}; use fewer taps"
+            )
         return exchanged(self.convention, x, h) if self.short == "exchanged" else _run(self.convention, x, h)
 
     # ---- reading ----------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ class Grid:
 
 # ── taps that are an argument ─────────────────────────────────────────────────────────────────────────────────────────
 
+
 def scale_of(probe: Probe, found: Responses, h: np.ndarray, likely: complex = 1.0) -> complex:
     """The factor g such that every value of the responses is g times a tap; `likely` if it fits.
 
@@ -51,8 +52,10 @@ def scale_of(probe: Probe, found: Responses, h: np.ndarray, likely: complex = 1.
         if np.abs(values[:, None] / gain - h.ravel()[None, :]).min(axis=1).max() <= near:
             return _plain(gain)
     seen = ", ".join(f"{v:.5g}" for v in list(dict.fromkeys(values.tolist()))[:6])
-    raise Stop(f"the response to one impulse with taps {h.ravel().tolist()} holds {seen}, which are no common multiple of the "
-               "taps: they do not enter as the taps of a filter")
+    raise Stop(
+        f"the response to one impulse with taps {h.ravel().tolist()} holds {seen}, which are no common multiple of the "
+        "taps: they do not enter as the taps of a filter"
+    )
 
 
 def _plain(value: complex) -> complex:
@@ -87,8 +90,10 @@ def solve(met: list[Meeting], axis: int, period: tuple[int, int], taps: int) -> 
     slope = Fraction(v1 - v0, k1 - k0) if k1 != k0 else Fraction(1)
     offset = v0 - slope * k0
     if any(slope * k + offset != v for k, v in seen) or slope == 0:
-        raise Stop(f"along axis {axis} the taps do not lie at equal steps: tap {k0} meets sample {v0} and tap {k1} sample {v1} of "
-                   "the same output")
+        raise Stop(
+            f"along axis {axis} the taps do not lie at equal steps: tap {k0} meets sample {v0} and tap {k1} sample {v1} of "
+            "the same output"
+        )
     unit = slope.denominator * offset.denominator // gcd(slope.denominator, offset.denominator)
     step, start = int(slope * unit), int(offset * unit)
     flipped = None if taps == 1 else step < 0
@@ -98,6 +103,7 @@ def solve(met: list[Meeting], axis: int, period: tuple[int, int], taps: int) -> 
 
 # ── taps inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
 def inner_taps(probe: Probe, c: tuple[int, ...], periods: list[tuple[int, int]]) -> tuple[np.ndarray, tuple[int, ...]]:
     """(correlation taps, lead per axis) of a function that holds its taps, from one impulse of every phase."""
     zero = probe.ask(np.zeros(probe.shape, probe.kind), probe.taps)
@@ -105,7 +111,11 @@ def inner_taps(probe: Probe, c: tuple[int, ...], periods: list[tuple[int, int]])
     for phase in np.ndindex(*(p for p, _ in periods)):
         at = tuple(a + b for a, b in zip(c, phase, strict=True))
         y = probe.ask(probe.impulse(at), probe.taps) - zero
-        y = np.where(np.abs(y) > 1e-15 * np.abs(y).max(initial=0), y, 0) if probe.precision == "exact" else _cut(probe, y)
+        y = (
+            np.where(np.abs(y) > 1e-15 * np.abs(y).max(initial=0), y, 0)
+            if probe.precision == "exact"
+            else _cut(probe, y)
+        )
         for n in zip(*np.nonzero(y), strict=True):
             place = tuple(s * q - int(m) * p for s, m, (p, q) in zip(at, n, periods, strict=True))
             parts[place] = y[n]
@@ -123,6 +133,7 @@ def _cut(probe: Probe, y: np.ndarray) -> np.ndarray:
 
 
 # ── laws: the same for every length ───────────────────────────────────────────────────────────────────────────────────
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -145,13 +156,17 @@ def axis_of(grid: Grid, sights: list[Sight], axis: int) -> Axis:
     leads = [(s.n[axis], s.k[axis], s.lead[axis]) for s in sights if s.lead is not None]
     lead = _form(_lead_forms(grid.dilation), [(n, k, v, v) for n, k, v in leads], [0])
     if lead is None:
-        raise Stop(f"along axis {axis} the first output reads {[v for *_, v in leads]} samples before the signal for "
-                   f"{[k for _, k, _ in leads]} taps, which follows no rule that this library knows")
+        raise Stop(
+            f"along axis {axis} the first output reads {[v for *_, v in leads]} samples before the signal for "
+            f"{[k for _, k, _ in leads]} taps, which follows no rule that this library knows"
+        )
     room = _room(grid, lead, sights, axis)
     if room is None:
         counts = [(s.n[axis], s.k[axis], s.outputs[axis]) for s in sights]
-        raise Stop(f"along axis {axis} the number of outputs follows no rule that this library knows: (samples, taps, outputs) "
-                   f"= {counts[:6]}")
+        raise Stop(
+            f"along axis {axis} the number of outputs follows no rule that this library knows: (samples, taps, outputs) "
+            f"= {counts[:6]}"
+        )
     return Axis(lead, room, grid.up, grid.down, grid.dilation)
 
 
@@ -214,8 +229,9 @@ def _tap_sizes(ndim: int) -> list[tuple[int, ...]]:
     return [tuple(max(1, v + d + (a % 2 if d in (1, 2) else 0)) for a, v in enumerate(start)) for d in (0, 1, -1, 2, 3)]
 
 
-def _lead(probe: Probe, grids: list[Grid], n: tuple[int, ...], h: np.ndarray,
-          gain: complex) -> tuple[tuple[int, ...] | None, complex]:
+def _lead(
+    probe: Probe, grids: list[Grid], n: tuple[int, ...], h: np.ndarray, gain: complex
+) -> tuple[tuple[int, ...] | None, complex]:
     """Lead per axis and gain for these lengths, from impulses of every phase near the middle."""
     zero, found = probe.ask(np.zeros(n, probe.kind), h), {}
     for phase in np.ndindex(*(g.down for g in grids)):
@@ -223,9 +239,9 @@ def _lead(probe: Probe, grids: list[Grid], n: tuple[int, ...], h: np.ndarray,
         found[at] = _cut(probe, probe.ask(probe.impulse(at, n), h) - zero)
     gain = scale_of(probe, found, h, gain)
     first = meetings(found, h, gain)[0]
-    return tuple(_lead_of(g, *(part[a] for part in first), taps=h.shape[a]) for a, g in enumerate(grids)), gain
+    return tuple(_lead_of(g, h.shape[a], *(part[a] for part in first)) for a, g in enumerate(grids)), gain
 
 
-def _lead_of(grid: Grid, n: int, p: int, k: int, taps: int) -> int:
+def _lead_of(grid: Grid, taps: int, n: int, p: int, k: int) -> int:
     k = taps - 1 - k if grid.flipped else k
     return n * grid.down + k * grid.dilation - p * grid.up

@@ -12,7 +12,10 @@ from firconv.identification.calls import BlackBox, Refused, Stop
 #: Number types to try, in this order: the first that the function takes is used for most questions.
 KINDS = ("float64", "float32", "complex128", "int64", "int32", "int16", "uint8")
 SHAPES: dict[int, list[tuple[int, ...]]] = {
-    1: [(96,), (384,), (1536,)], 2: [(36, 40), (100, 104), (260, 264)], 3: [(17, 18, 19), (40, 41, 42)]}
+    1: [(96,), (384,), (1536,)],
+    2: [(36, 40), (100, 104), (260, 264)],
+    3: [(17, 18, 19), (40, 41, 42)],
+}
 TAPS: dict[int, tuple[int, ...]] = {1: (5,), 2: (3, 5), 3: (3, 3, 3)}
 #: Relative differences that rounding explains, by the arithmetic that would explain them.
 PRECISIONS = {"exact": 0.0, "float64": 1e-10, "float32": 2e-5, "float16": 1e-2}
@@ -69,8 +72,10 @@ class Probe:
     def checked(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """A result, if it is one."""
         if y.ndim != self.ndim:
-            raise Refused(f"it returned shape {y.shape} for a signal of shape {x.shape}: wrap it so that a {self.ndim}-D "
-                          "signal gives a result of as many dimensions, or say ndim=")
+            raise Refused(
+                f"it returned shape {y.shape} for a signal of shape {x.shape}: wrap it so that a {self.ndim}-D "
+                "signal gives a result of as many dimensions, or say ndim="
+            )
         if y.size == 0:
             raise Refused(f"it returned no samples (shape {y.shape}) for a signal of shape {x.shape}")
         if not np.isfinite(y).any():

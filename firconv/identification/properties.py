@@ -20,7 +20,9 @@ def repeatable(probe: Probe) -> tuple[str, str | None]:
         return "no", f"the same call returned shapes {a.shape}, {b.shape} and {c.shape}"
     if np.array_equal(a, b, equal_nan=True) and np.array_equal(a, c, equal_nan=True):
         return "same bits", None
-    other, which = (b, "at once again") if probe.difference(b, a) > probe.difference(c, a) else (c, "after another call")
+    other, which = (
+        (b, "at once again") if probe.difference(b, a) > probe.difference(c, a) else (c, "after another call")
+    )
     if probe.same(b, a) and probe.same(c, a):
         return "to rounding", None
     at, v, w = largest(other, a)
@@ -51,7 +53,9 @@ def linear(probe: Probe) -> tuple[np.ndarray, str | None]:
     return zero, worst[1]
 
 
-def _sums(probe: Probe, x: np.ndarray, z: np.ndarray, fx: np.ndarray, fz: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray]]:
+def _sums(
+    probe: Probe, x: np.ndarray, z: np.ndarray, fx: np.ndarray, fz: np.ndarray
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
     tests = [("f(x + z) is not f(x) + f(z)", x + z, fx + fz)]
     if probe.kind.kind != "u":
         tests = [("f(−x) is not −f(x)", -x, -fx), ("f(3x) is not 3·f(x)", 3 * x, 3 * fx), *tests]
@@ -61,6 +65,7 @@ def _sums(probe: Probe, x: np.ndarray, z: np.ndarray, fx: np.ndarray, fz: np.nda
 
 
 # ── shifts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
 
 def centre(shape: tuple[int, ...]) -> tuple[int, ...]:
     """A place far from all ends, with room for a few steps along each axis."""
@@ -103,9 +108,11 @@ def responses(probe: Probe, h: np.ndarray) -> dict[tuple[int, ...], np.ndarray]:
         if not any(_touches(y) for y in found.values()):
             return found
     y = next(y for y in found.values() if _touches(y))
-    raise Stop(f"one impulse in the middle of {'×'.join(map(str, shape))} samples changes the result to its end "
-               f"({np.count_nonzero(y)} of {y.size} outputs): recursive, circular, or of the whole signal (a mean, a spectrum); "
-               "no FIR filter of this size")
+    raise Stop(
+        f"one impulse in the middle of {'×'.join(map(str, shape))} samples changes the result to its end "
+        f"({np.count_nonzero(y)} of {y.size} outputs): recursive, circular, or of the whole signal (a mean, a spectrum); "
+        "no FIR filter of this size"
+    )
 
 
 def _touches(y: np.ndarray) -> bool:
@@ -133,8 +140,10 @@ def _period(probe: Probe, line: list[np.ndarray], axis: int) -> tuple[int, int] 
     for total in range(2, 2 * most + 1):
         for p in range(1, min(total, most + 1)):
             q = total - p
-            if q <= most and all(np.abs(_moved(a, q, axis) - b).max() <= probe.tolerance * size
-                                 for a, b in zip(line, line[p:], strict=False)):
+            if q <= most and all(
+                np.abs(_moved(a, q, axis) - b).max() <= probe.tolerance * size
+                for a, b in zip(line, line[p:], strict=False)
+            ):
                 return p, q
     return None
 
@@ -148,8 +157,10 @@ def _moved(y: np.ndarray, q: int, axis: int) -> np.ndarray:
 def _varying(line: list[np.ndarray], axis: int, at: int) -> str:
     first, second = line[0], line[1]
     where = "" if first.ndim == 1 else f" along axis {axis}"
-    return (f"an impulse at sample {at}{where} and one a sample later give responses that are no shifted copies: their largest "
-            f"values are {_peak(first):.6g} and {_peak(second):.6g}")
+    return (
+        f"an impulse at sample {at}{where} and one a sample later give responses that are no shifted copies: their largest "
+        f"values are {_peak(first):.6g} and {_peak(second):.6g}"
+    )
 
 
 def _peak(y: np.ndarray) -> complex:
@@ -171,5 +182,7 @@ def _far(probe: Probe, here: np.ndarray, c: tuple[int, ...], periods: list[tuple
             continue
         if not probe.same(y, moved):
             i, v, w = largest(y, moved)
-            return (f"an impulse at {at} gives {v:.6g} at output {i} where the shifted response to one at {c} has {w:.6g}")
+            return (
+                f"an impulse at {at} gives {v:.6g} at output {i} where the shifted response to one at {c} has {w:.6g}"
+            )
     return None

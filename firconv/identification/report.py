@@ -23,19 +23,33 @@ def text(found: Found) -> str:
 def _title(found: Found) -> str:
     if found.evidence:
         return "not identified"
-    names = {"convolution": "convolution of the signal with the taps", "correlation": "correlation of the signal with the taps",
-             "filter": "filter with fixed taps"}
+    names = {
+        "convolution": "convolution of the signal with the taps",
+        "correlation": "correlation of the signal with the taps",
+        "filter": "filter with fixed taps",
+    }
     return names.get(str(found.operation), "not identified")
 
 
 def _rows(f: Found) -> list[tuple[str, str]]:
     return [
-        ("linear", _linear(f)), ("shifts", _shifts(f)), ("equation", _equation(f)), ("taps", _taps(f)), ("window", _window(f)),
-        ("boundary", _boundary(f)), ("strides", _strides(f)), ("conjugates", _conjugates(f)), ("gain", _gain(f)),
-        ("types", _types(f)), ("NaN", f"one NaN reaches {f.nan}" if f.convention else ""), ("long taps", _long(f)),
-        ("repeatable", f.repeatable or ""), ("precision", "" if f.precision == "unknown" else types.precision_text(f.precision)),
+        ("linear", _linear(f)),
+        ("shifts", _shifts(f)),
+        ("equation", _equation(f)),
+        ("taps", _taps(f)),
+        ("window", _window(f)),
+        ("boundary", _boundary(f)),
+        ("strides", _strides(f)),
+        ("conjugates", _conjugates(f)),
+        ("gain", _gain(f)),
+        ("types", _types(f)),
+        ("NaN", f"one NaN reaches {f.nan}" if f.convention else ""),
+        ("long taps", _long(f)),
+        ("repeatable", f.repeatable or ""),
+        ("precision", "" if f.precision == "unknown" else types.precision_text(f.precision)),
         ("reproduced", "" if f.error is None else f"to {f.error:.1e} of the largest output, on new random signals"),
-        ("spent", f"{f.calls} calls, {f.seconds:.2g} s")]
+        ("spent", f"{f.calls} calls, {f.seconds:.2g} s"),
+    ]
 
 
 def _linear(f: Found) -> str:
@@ -47,7 +61,13 @@ def _linear(f: Found) -> str:
 def _shifts(f: Found) -> str:
     if f.shift_invariant is None:
         return ""
-    return "invariant" if f.shift_invariant else "with a period (decimation or interpolation)" if f.convention else "varies"
+    return (
+        "invariant"
+        if f.shift_invariant
+        else "with a period (decimation or interpolation)"
+        if f.convention
+        else "varies"
+    )
 
 
 def _equation(f: Found) -> str:
@@ -66,7 +86,9 @@ def _equation(f: Found) -> str:
 def _taps(f: Found) -> str:
     if f.fir is None:
         return ""
-    line = np.array2string(f.fir.taps, precision=5, threshold=12, edgeitems=3, separator=", ").replace("\n", "\n" + " " * 15)
+    line = np.array2string(f.fir.taps, precision=5, threshold=12, edgeitems=3, separator=", ").replace(
+        "\n", "\n" + " " * 15
+    )
     return f"{'×'.join(map(str, f.fir.shape))}: {line}"
 
 
@@ -75,8 +97,9 @@ def _window(f: Found) -> str:
     if c is None:
         return ""
     if f.fir is not None:
-        return ", ".join(dict.fromkeys("as many outputs as samples" if a.mode == "same" else _counted(a) for a in c.axes)) + (
-            f", origin c = {f.fir.origin}" + (" (the centre)" if f.fir.origins == _middle(f) else ""))
+        return ", ".join(
+            dict.fromkeys("as many outputs as samples" if a.mode == "same" else _counted(a) for a in c.axes)
+        ) + (f", origin c = {f.fir.origin}" + (" (the centre)" if f.fir.origins == _middle(f) else ""))
     parts = []
     for axis, origin in zip(c.axes, f.origins, strict=True):
         plain = axis.mode if axis.mode != "same" else f"same, origin c = {origin}"
@@ -103,7 +126,9 @@ def _boundary(f: Found) -> str:
     rule = f.boundary[0] if isinstance(f.boundary, tuple) and f.boundary and f.boundary[0] == "constant" else f.boundary
     if isinstance(rule, str) and boundary_text(rule):
         text += f"\n{'':15}{boundary_text(rule)}"
-    return text + (f"\n{'':15}so short a reach cannot tell {' from '.join(f.ends.fits)}" if len(f.ends.fits) > 1 else "")
+    return text + (
+        f"\n{'':15}so short a reach cannot tell {' from '.join(f.ends.fits)}" if len(f.ends.fits) > 1 else ""
+    )
 
 
 def _strides(f: Found) -> str:
@@ -115,8 +140,12 @@ def _strides(f: Found) -> str:
 def _conjugates(f: Found) -> str:
     if f.convention is None:
         return ""
-    return {"taps": "the taps", "signal": "the signal", "none": "nothing", "dropped": "nothing; imaginary parts are dropped"}.get(
-        f.conjugated or "", "complex numbers are refused")
+    return {
+        "taps": "the taps",
+        "signal": "the signal",
+        "none": "nothing",
+        "dropped": "nothing; imaginary parts are dropped",
+    }.get(f.conjugated or "", "complex numbers are refused")
 
 
 def _gain(f: Found) -> str:
@@ -135,6 +164,9 @@ def _types(f: Found) -> str:
 
 
 def _long(f: Found) -> str:
-    return {"same": "the same rule where taps are longer than the signal", "refused": "taps longer than the signal are refused",
-            "exchanged": "signal and taps are exchanged where taps are longer",
-            "differs": "another rule where taps are longer than the signal"}.get(f.short or "", "")
+    return {
+        "same": "the same rule where taps are longer than the signal",
+        "refused": "taps longer than the signal are refused",
+        "exchanged": "signal and taps are exchanged where taps are longer",
+        "differs": "another rule where taps are longer than the signal",
+    }.get(f.short or "", "")

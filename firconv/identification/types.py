@@ -12,13 +12,23 @@ from firconv.identification.calls import Refused
 from firconv.identification.probe import PRECISIONS, TAPS, Probe
 
 ONE = ("bool", "uint8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128")
-MIXED = (("uint8", "float32"), ("uint8", "float64"), ("uint8", "int16"), ("int16", "float64"), ("int64", "float64"),
-         ("float32", "float64"), ("float64", "float32"), ("float32", "int64"), ("float64", "complex128"),
-         ("complex128", "float64"))
+MIXED = (
+    ("uint8", "float32"),
+    ("uint8", "float64"),
+    ("uint8", "int16"),
+    ("int16", "float64"),
+    ("int64", "float64"),
+    ("float32", "float64"),
+    ("float64", "float32"),
+    ("float32", "int64"),
+    ("float64", "complex128"),
+    ("complex128", "float64"),
+)
 Table = dict[tuple[str, str], str]
 
 
 # ── the type of the result ────────────────────────────────────────────────────────────────────────────────────────────
+
 
 def table(probe: Probe) -> Table:
     """The dtype of the result for (signal, taps) of many types; "refused" where the function raises."""
@@ -54,8 +64,13 @@ def _double(x: str, h: str) -> str:
     return "complex128" if "c" in (np.dtype(x).kind, np.dtype(h).kind) else "float64"
 
 
-RULES = {"the signal's type": _signal, "the signal's type, complex if the taps are": _lifted, "NumPy's result type": _numpy,
-         "NumPy's result type, float64 for integers": _floating, "always double precision": _double}
+RULES = {
+    "the signal's type": _signal,
+    "the signal's type, complex if the taps are": _lifted,
+    "NumPy's result type": _numpy,
+    "NumPy's result type, float64 for integers": _floating,
+    "always double precision": _double,
+}
 
 
 def rule(found: Table) -> str:
@@ -87,10 +102,14 @@ def grouped(found: Table) -> str:
 
 # ── casts to integers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-CASTS = {"truncated toward zero and wrapped": (np.trunc, False), "rounded to even and saturated": (np.rint, True),
-         "rounded to even and wrapped": (np.rint, False), "truncated toward zero and saturated": (np.trunc, True),
-         "rounded up at halves and saturated": (lambda y: np.floor(y + 0.5), True)}
-EXACT = {"wrapped around": (np.rint, False), "saturated": (np.rint, True)}
+CASTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {
+    "truncated toward zero and wrapped": (np.trunc, False),
+    "rounded to even and saturated": (np.rint, True),
+    "rounded to even and wrapped": (np.rint, False),
+    "truncated toward zero and saturated": (np.trunc, True),
+    "rounded up at halves and saturated": (lambda y: np.floor(y + 0.5), True),
+}
+EXACT: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {"wrapped around": (np.rint, False), "saturated": (np.rint, True)}
 
 
 def cast(y: np.ndarray, dtype: np.dtype, how: str | None) -> np.ndarray:
@@ -107,8 +126,14 @@ def cast(y: np.ndarray, dtype: np.dtype, how: str | None) -> np.ndarray:
 
 def casting(probe: Probe, found: Table, model: Convention, gain: complex, inside: np.ndarray | None) -> str | None:
     """How results become small integers: the name of a cast, "unknown", or None if no result is one."""
-    pair = next((p for p in (("uint8", "float64"), ("uint8", "float32"), ("uint8", "uint8"), ("int16", "int16"))
-                 if found.get(p, "refused").removeprefix("u").startswith("int")), None)
+    pair = next(
+        (
+            p
+            for p in (("uint8", "float64"), ("uint8", "float32"), ("uint8", "uint8"), ("int16", "int16"))
+            if found.get(p, "refused").removeprefix("u").startswith("int")
+        ),
+        None,
+    )
     if pair is None:
         return None
     x = (probe.rng.integers(0, 256, probe.shape)).astype(pair[0])
@@ -121,14 +146,19 @@ def casting(probe: Probe, found: Table, model: Convention, gain: complex, inside
     exact = np.asarray(model(x.astype(np.float64), h.astype(np.float64)) * gain)
     exact = np.where(np.abs(exact - np.rint(exact)) < 1e-9, np.rint(exact), exact)
     whole = inside is None and pair[1] == pair[0]
-    fits = (name for name in (EXACT if whole else CASTS) if exact.shape == y.shape and np.array_equal(cast(exact, y.dtype, name), y))
+    fits = (
+        name
+        for name in (EXACT if whole else CASTS)
+        if exact.shape == y.shape and np.array_equal(cast(exact, y.dtype, name), y)
+    )
     return next(fits, "unknown")
 
 
 # ── conjugation ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
 def conjugation(probe: Probe, model: Convention, scale: Callable[[np.ndarray], complex]) -> str | None:
-    """"taps", "signal" or "none"; "dropped" if imaginary parts are lost, None if complex numbers are refused."""
+    """ "taps", "signal" or "none"; "dropped" if imaginary parts are lost, None if complex numbers are refused."""
     h = (probe.primes(TAPS[probe.ndim]) + 1j * probe.primes(TAPS[probe.ndim])).astype(complex)
     x = (probe.signal() + 1j * probe.signal()).astype(complex)
     try:
@@ -146,6 +176,7 @@ def _close(probe: Probe, y: np.ndarray, z: np.ndarray) -> bool:
 
 
 # ── one NaN ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
 
 def nan_reach(probe: Probe, model: Convention, inside: np.ndarray | None) -> tuple[str, int | None]:
     """(phrase, number of outputs that one NaN in the middle of the signal spoils)."""
@@ -205,6 +236,11 @@ def _raw(probe: Probe, x: np.ndarray, h: np.ndarray) -> np.ndarray | None:
 
 # ── precision ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
 def precision_text(name: str) -> str:
     """What differences were taken for rounding."""
-    return "integers, exact" if name == "exact" else f"{name} (differences below {PRECISIONS[name]:.0e} of the largest output)"
+    return (
+        "integers, exact"
+        if name == "exact"
+        else f"{name} (differences below {PRECISIONS[name]:.0e} of the largest output)"
+    )
