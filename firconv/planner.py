@@ -6,7 +6,7 @@ the printed fallback. Nothing here depends on the number of workers or on the sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import log2, prod
 
@@ -250,10 +250,7 @@ class _Considered:
     def decision(self, method: str, tau: float | None) -> Decision:
         best = self.named(method).shared or 1.0
         others = tuple(
-            c
-            if c.why or c.method == method
-            else Candidate(c.method, c.seconds, c.multiplications, c.bytes, c.bound, f"{c.shared / best:.1f}× the time")
-            for c in self.all
+            c if c.why or c.method == method else replace(c, why=f"{c.shared / best:.1f}× the time") for c in self.all
         )
         fourier = method in ("fft", "overlap_save")
         return Decision(
