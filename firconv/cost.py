@@ -143,12 +143,12 @@ def _tasks(problem: Problem, outs: int) -> float:
     """Tiles of the inside, and slabs at both ends of each axis."""
     banks = problem.groups
     if prod(problem.signal[a] for a in problem.filtered) <= 1 << 14:
-        return banks * max(1, min(8, outs // banks >> 14), outs // banks >> 17)
-    return banks * (2 * len(problem.filtered) + max(1, min(8, outs // banks >> 14), outs // banks >> 17))
+        return banks * max(1, min(8, outs // banks >> 14), outs // banks >> 18)
+    return banks * (2 * len(problem.filtered) + max(1, min(8, outs // banks >> 14), outs // banks >> 18))
 
 
 def _tile_bytes(real: str) -> int:
-    return (1 << 17) * (4 if real == "float32" else 8) * 2
+    return (1 << 18) * (4 if real == "float32" else 8) * 2
 
 
 def separable(problem: Problem, real: str, planes: int, terms: int, m: Machine) -> Work:

@@ -90,8 +90,8 @@ def split(box: Box, tile: tuple[int, ...]) -> Iterator[Box]:
 
 
 def tasks(grid: Grid, run: int) -> list[Box]:
-    """Every region cut into tiles of whole rows, some 2¹⁴ to 2¹⁷ outputs each, an eighth of all if that is less."""
-    room = max(1 << 14, min(1 << 17, prod(grid.problem.outputs) // 8))
+    """Every region cut into tiles of whole rows, some 2¹⁴ to 2¹⁸ outputs each, an eighth of all if that is less."""
+    room = max(1 << 14, min(1 << 18, prod(grid.problem.outputs) // 8))
     return [tile for box in grid.regions() for tile in split(box, _shape(grid, box, run, room))]
 
 
