@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -50,8 +51,11 @@ def load(name: str, op: str = "convolve") -> Implementation:
     if ":" not in name and find_spec_of(name) is None:
         raise ValueError(f"{name!r} is no implementation: use {', '.join(NAMES)}, or your own as module:function")
     if ":" not in name:
-        return of(_imported(name))
-    return of(function(name), op)
+        found = of(_imported(name))
+    else:
+        found = of(function(name), op)
+    words = f"{name!r}" if op == "convolve" else f"{name!r}, {op!r}"
+    return replace(found, source=f"from firconv import interop; f = interop.load({words})")
 
 
 def function(name: str) -> Callable[..., Any]:
@@ -133,6 +137,8 @@ def _scipy() -> Implementation:
     def run(op: str, x: Array, h: Array, mode: str, method: str, boundary: str, up: int, down: int) -> Array:
         if mode != "full" and any(k > n for k, n in zip(h.shape, x.shape, strict=True)):
             raise NotImplementedError("scipy.signal takes more taps than samples in mode 'full' only")
+        if method == "fft" and np.result_type(x, h).kind in "iu":
+            raise NotImplementedError("scipy.signal's method='fft' rounds sums of integers that need more than 53 bits")
         if boundary == "zero" and up == down == 1:
             return getattr(signal, op)(x, h, mode, method)
         taps = h if op == "convolve" else np.flip(h).conj()
@@ -162,6 +168,8 @@ def _upfirdn(x: Array, taps: Array, mode: str, boundary: str, up: int, down: int
 
     if mode != "full" and (up > 1 or down > 1):
         raise NotImplementedError(f"scipy.signal.upfirdn has no mode {mode!r}, only 'full'")
+    if x.size == 1 and boundary.endswith("reflect"):  # a division by zero there ends the process
+        raise NotImplementedError(f"scipy.signal.upfirdn has no boundary {boundary!r} of a single sample")
     y = upfirdn(taps, x, up, down, mode=_UPFIRDN[boundary])
     k, n = taps.size, x.size
     return {"full": y, "same": y[(k - 1) // 2:(k - 1) // 2 + n], "valid": y[k - 1:n]}[mode]

@@ -16,6 +16,7 @@ import numpy as np
 
 from firconv.boundary import NAMES
 from firconv.describe import preset
+from firconv.identities.limits import within
 
 Array = np.ndarray
 STEPS = ("up", "down", "dilation")
@@ -33,7 +34,8 @@ class Implementation:
         For people.
     convolve, correlate : callable or None
         ``f(x, h, **words)`` with those of the words mode, method, boundary, origin, up, down, dilation that `keywords`
-        holds and the call needs. A missing one is derived: convolve(x, h) = correlate(x, reversed conj h).
+        holds and the call needs. What one cannot do is left to
+        the other: convolve(x, h) = correlate(x, reversed conj h).
     modes : tuple of str
         Native outputs: "full", "same", "valid". Others are derived by padding with zeros and cropping.
     boundaries : tuple of str
@@ -94,13 +96,28 @@ class Implementation:
         NotImplementedError
             With a sentence, where it is not supported.
         """
-        centre = self._centre(op, h.shape, origin)
-        if not self.has(op):
-            other = tuple(k - 1 - c for c, k in zip(centre, h.shape, strict=True))
-            return self.apply(OTHER[op], x, np.flip(h).conj(), mode, method=method, boundary=boundary, origin=other,
-                              up=up, down=down, dilation=dilation)
         words = {"method": method, "boundary": boundary, "up": up, "down": down, "dilation": dilation}
         words = {word: value for word, value in words.items() if value != _PLAIN[word]}
+        centre = self._centre(op, h.shape, origin)
+        if not self.has(op):
+            return self._exchanged(op, x, h, mode, centre, words)
+        try:
+            return self._own(op, x, h, mode, centre, words)
+        except NotImplementedError as reason:
+            if not self.has(OTHER[op]):
+                raise
+            try:
+                return self._exchanged(op, x, h, mode, centre, words)
+            except NotImplementedError:
+                raise reason from None
+
+    def _exchanged(self, op: str, x: Array, h: Array, mode: Any, centre: tuple[int, ...],
+                   words: dict[str, Any]) -> Array:
+        """By the other operation, with reversed conjugate taps."""
+        mirrored = tuple(k - 1 - c for c, k in zip(centre, h.shape, strict=True))
+        return self._own(OTHER[op], x, np.flip(h).conj(), mode, mirrored, words)
+
+    def _own(self, op: str, x: Array, h: Array, mode: Any, centre: tuple[int, ...], words: dict[str, Any]) -> Array:
         self._check(x, h, words)
         if isinstance(mode, str) and mode not in self.modes:
             return self._derived(op, x, h, mode, centre, words)
@@ -189,8 +206,8 @@ def _names(boundary: Any) -> set[str]:
 def of(value: Any, op: str = "convolve") -> Implementation:
     """An `Implementation` from one, from a module or object with convolve or correlate, or from a function of (x, h).
 
-    The words that a function takes are read from its signature; the mode of one that takes none is found from the
-    length of one output. A plain function is taken as the operation `op`.
+    The words that a function takes are read from its signature; its dimensions, and the mode of one that takes none,
+    are found by calling it. A plain function is taken as the operation `op`.
 
     Raises
     ------
@@ -225,8 +242,9 @@ def _described(name: str, functions: dict[str, Callable[..., Any]]) -> Implement
     modes: tuple[str, ...] = ("full", "same", "valid")
     if "mode" not in taken:
         modes = (_mode(name, *next(iter(functions.items()))),)
+    ndims = tuple(d for d in (1, 2, 3) if all(_takes(function, d) for function in functions.values()))
     return Implementation(name, **functions, modes=modes, boundaries=NAMES if "boundary" in taken else ("zero",),
-                          ndims=(1, 2, 3), keywords=frozenset(taken), source=f"f = ...  # {name}")
+                          ndims=ndims or (1,), keywords=frozenset(taken), source=f"f = ...  # {name}")
 
 
 def _words(function: Callable[..., Any]) -> set[str]:
@@ -239,9 +257,25 @@ def _words(function: Callable[..., Any]) -> set[str]:
     return {p.name for p in parameters} & set(WORDS)
 
 
+def _asked(function: Callable[..., Any], x: Array, h: Array) -> Any:
+    return within(20, lambda: function(x, h))
+
+
+def _takes(function: Callable[..., Any], ndim: int) -> bool:
+    """True where a call in this many dimensions gives as many."""
+    try:
+        return bool(np.ndim(_asked(function, np.ones((4,) * ndim), np.ones((2,) * ndim))) == ndim)
+    except Exception:  # whatever a stranger's function raises
+        return False
+
+
 def _mode(name: str, op: str, function: Callable[..., Any]) -> str:
     """Which mode a function without the word has, by the length of one output."""
-    shape = np.shape(function(np.arange(8.0), np.array([1.0, 2.0, 4.0])))
+    try:
+        shape = np.shape(_asked(function, np.arange(8.0), np.array([1.0, 2.0, 4.0])))
+    except Exception as error:  # whatever a stranger's function raises
+        raise ValueError(f"{name}(x, h): 8 samples and 3 taps raised {type(error).__name__}: {error}; give a "
+                         "function of 1-D signal and taps, or an Implementation that says what it takes") from error
     mode = {(10,): "full", (8,): "same", (6,): "valid"}.get(shape)
     if mode is None:
         raise ValueError(f"{name}(x, h): 8 samples and 3 taps gave shape {shape}, which is the length of no mode "
