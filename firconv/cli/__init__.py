@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from firconv.cli import designing, plotting
+from firconv.cli import designing, identifying, plotting, verifying
 from firconv.cli.kernels import NAMED, number
 
 _EXAMPLES = """\
@@ -42,7 +42,8 @@ Arrays keep what the sum gives.
 
 
 # command -> module that runs it; the others concern this machine
-_PLACES = {"filter": "filtering", "plan": "filtering", "demo": "demo", "design": "designing", "plot": "plotting"}
+_PLACES = {"filter": "filtering", "plan": "filtering", "demo": "demo", "design": "designing", "plot": "plotting",
+           "verify": "verifying", "identify": "identifying"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -90,6 +91,12 @@ def parser() -> argparse.ArgumentParser:
     plot = commands.add_parser("plot", help="draw a filter, or several", epilog=plotting.EXAMPLES)
     plotting.add_plot(plot)
     _add_kernels(plot, required=False)
+
+    about = "check the laws of convolution on this library, another one, or your own function"
+    verifying.add_verify(commands.add_parser("verify", help=about, epilog=verifying.EXAMPLES))
+
+    about = "find out which convention a function follows"
+    identifying.add_identify(commands.add_parser("identify", help=about, epilog=identifying.EXAMPLES))
 
     demo = commands.add_parser("demo", help="filter, check and time real data, with figures")
     demo.add_argument("folder", nargs="?", default="firconv-demo", metavar="FOLDER", help="default: %(default)s")
