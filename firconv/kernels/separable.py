@@ -39,6 +39,8 @@ def factors(taps: np.ndarray) -> list[np.ndarray] | None:
         return None
     if taps.dtype.kind in "biu":
         return _integer_factors(taps)
+    if not _plausible(taps.reshape(taps.shape[0], -1)):
+        return None
     wide = np.result_type(
         taps.dtype, np.longdouble if taps.dtype.itemsize >= 8 and taps.dtype != np.complex64 else np.float64
     )
@@ -49,6 +51,15 @@ def factors(taps: np.ndarray) -> list[np.ndarray] | None:
         found.append(u)
         rest = v.reshape(rest.shape[1:])
     return _accepted([*found, rest], taps)
+
+
+def _plausible(table: np.ndarray) -> bool:
+    """False where a few minors through the largest entry already show that the rank is not 1; costs one pass."""
+    i, j = np.unravel_index(np.argmax(np.abs(table)), table.shape)
+    some = np.ix_(np.linspace(0, table.shape[0] - 1, 8, dtype=int), np.linspace(0, table.shape[1] - 1, 8, dtype=int))
+    column, row = table[some[0], j], table[i, some[1]] / table[i, j]
+    product = column * row
+    return bool(np.all(np.abs(product - table[some]) <= 1e-3 * np.abs(product) + 1e-30 * abs(table[i, j])))
 
 
 def _cross(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
