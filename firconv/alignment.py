@@ -1,7 +1,7 @@
 """By how much is one of them shifted? Alignment of two results by normalised correlation.
 
-Two results of the same filter in two libraries differ by a lag, a sign, a gain, or a reversal more often than by anything
-else. `align` finds these, and says what remains.
+Two results of the same filter in two libraries differ by a lag, a sign, a gain, or a reversal more often than by
+anything else. `align` finds these, and says what remains.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class Alignment:
 def align(a: ArrayLike, b: ArrayLike, *, flip: bool = True, subsample: bool = False, overlap: float = 0.5) -> Alignment:
     """Lag, sign, gain and reversal that turn one result into the other: the largest |normalised correlation|.
 
-    ρ(l) = Σ conj(a[n])·b[n + l] / √(Σ|a[n]|²·Σ|b[n + l]|²), sums over the n that both cover. The search is by FFT; the best
-    lags are then summed directly, so that the peak is exact. Of equally good lags the one with the larger overlap is taken,
-    then the one nearer to zero.
+    ρ(l) = Σ conj(a[n])·b[n + l] / √(Σ|a[n]|²·Σ|b[n + l]|²), sums over the n that both cover. The search is by FFT;
+    the best lags are then summed directly, so that the peak is exact. Of equally good lags the one with the larger
+    overlap is taken, then the one nearer to zero.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def align(a: ArrayLike, b: ArrayLike, *, flip: bool = True, subsample: bool = Fa
     flip : bool
         Also try `a` reversed along all axes. A symmetric `a` is reported as not reversed.
     subsample : bool
-        Refine the lag of 1-D signals below one sample, by the phase of their spectra: right for band-limited signals that
-        fade at both ends.
+        Refine the lag of 1-D signals below one sample, by the phase of their spectra: right for band-limited signals
+        that fade at both ends.
     overlap : float
         Least part of the shorter array, per axis, that must overlap.
 
@@ -226,7 +226,7 @@ def _aligned(
 
 
 def _refined(p: np.ndarray, q: np.ndarray) -> tuple[float, Any, np.ndarray]:
-    """(fraction of a sample, gain, what remains): the delay in the spectrum that maximises |correlation|, by golden section and Newton.
+    """(fraction of a sample, gain, what remains): the delay that maximises |correlation|, by golden section and Newton.
 
     Both parts are padded with zeros to twice their length, so that a delay does not wrap round.
     """

@@ -4,8 +4,8 @@ Per axis, with w the correlation taps, N samples and K taps,
 
     y[n] = Σ_k w[k]·x̃[n·down + k·dilation − lead]        0 ≤ n·down < (N − 1)·up + 1 + room
 
-x̃ is extended beyond its ends and then zero-stuffed by `up`. `lead` and `room` are integer forms in N, K and K//2, so one
-value holds what a library does for every length, odd or even. `firconv.identification` finds such values,
+x̃ is extended beyond its ends and then zero-stuffed by `up`. `lead` and `room` are integer forms in N, K and K//2, so
+one value holds what a library does for every length, odd or even. `firconv.identification` finds such values,
 `firconv.translation` writes them in other systems' words.
 """
 

@@ -93,13 +93,15 @@ def _real(name: str, value: ArrayLike) -> np.ndarray:
 
 def _squared(settings: dict[str, Any]) -> dict[str, Any]:
     """The boundary of x²: squares of a constant are another constant, signs vanish."""
+
     def square(rule: bd.Rule) -> Any:
         if rule.name in ("antireflect", "omit"):
             raise ValueError(
                 f"normalized_correlate(x, template): boundary={rule.name!r} has no windowed energy; use zero, edge, "
                 "symmetric, reflect, wrap or a constant"
             )
-        return {"antisymmetric": bd.Rule("symmetric"), "constant": bd.Rule("constant", rule.value**2)}.get(rule.name, rule)
+        changed = {"antisymmetric": bd.Rule("symmetric"), "constant": bd.Rule("constant", rule.value**2)}
+        return changed.get(rule.name, rule)
 
     given = settings["boundary"]
     count = len(given) if isinstance(given, list) else 1

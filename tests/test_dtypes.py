@@ -18,7 +18,7 @@ WIDE = st.integers(-(2**63), 2**63 - 1)
 HUGE = st.integers(0, 2**64 - 1)
 
 
-@pytest.mark.parametrize("a, b", itertools.product(ALL, ALL))
+@pytest.mark.parametrize("a, b", list(itertools.product(ALL, ALL)))
 def test_result_dtype(a, b):
     x, h = np.ones(3, a), np.ones(2, b)
     for result in (firconv.convolve(x, h), firconv.correlate(x, h), firconv.plan(x, h)(x)):

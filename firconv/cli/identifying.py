@@ -24,11 +24,9 @@ Exit code 1 when the function was not identified; the report says why.
 """
 
 #: How functions are called that do not take (signal, taps).
-_CALLS = {
-    "scipy.signal:upfirdn": "f(h, x)", "scipy.signal:lfilter": "f(h, [1.0], x)", "cv2:filter2D": "f(x, -1, h)",
-    "scipy.ndimage:gaussian_filter": "f(x)", "scipy.ndimage:gaussian_filter1d": "f(x)", "scipy.ndimage:uniform_filter": "f(x)",
-    "scipy.ndimage:uniform_filter1d": "f(x)", "scipy.ndimage:median_filter": "f(x)", "cv2:GaussianBlur": "f(x)", "cv2:blur": "f(x)",
-}  # fmt: skip
+_CALLS = {"scipy.signal:upfirdn": "f(h, x)", "scipy.signal:lfilter": "f(h, [1.0], x)", "cv2:filter2D": "f(x, -1, h)"}
+_ALONE = ("gaussian_filter", "gaussian_filter1d", "uniform_filter", "uniform_filter1d", "median_filter")
+_CALLS |= {name: "f(x)" for name in ("cv2:GaussianBlur", "cv2:blur", *(f"scipy.ndimage:{n}" for n in _ALONE))}
 _LAYERS = tuple(f"torch.nn.functional:conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))
 
 

@@ -7,6 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from firconv.identities import Report
 
 EXAMPLES = """\
 examples:
@@ -56,13 +60,13 @@ def run_verify(options: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
-def _checked(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _checked(options: argparse.Namespace) -> Report:
     from rich.console import Console
 
     from firconv import identities, interop
 
     laws = list(_chosen(options.laws)) if options.laws else None
-    dtypes = {"dtypes": options.dtypes.split(",")} if options.dtypes else {}
+    dtypes: dict[str, Any] = {"dtypes": options.dtypes.split(",")} if options.dtypes else {}
     if options.against not in interop.NAMES:
         sys.path.insert(0, os.getcwd())  # where the user's module is
     implementation = interop.load(options.against, options.op)

@@ -1,7 +1,8 @@
 """Which convention does this black box follow? A filter is examined by its answers alone.
 
-`identify` puts impulses, sums, shifts, NaN and random signals to a function of (signal, taps), or of the signal alone, and
-states what it does in the words of every system. What it finds is a function that computes the same through firconv.
+`identify` puts impulses, sums, shifts, NaN and random signals to a function of (signal, taps), or of the signal
+alone, and states what it does in the words of every system. What it finds is a function that computes the same
+through firconv.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ def identify(
     taps : bool, optional
         Whether `f` takes taps; default by its signature (two required arguments), else by trying.
     limit : float
-        Seconds for everything. A call that does not return by then is abandoned in its thread; a function that never lets
-        go of the interpreter cannot be abandoned.
+        Seconds for everything. A call that does not return by then is abandoned in its thread; a function that never
+        lets go of the interpreter cannot be abandoned.
     seed : int
         Of the random signals; the same seed asks the same questions.
 

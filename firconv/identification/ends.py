@@ -168,7 +168,8 @@ def _unknown(
         return f"what lies {side} sample along axis {axis} is not known: the result has shape {y.shape}"
     at, v, w = largest(np.where(here, y, 0), np.where(here, z, 0))
     return (
-        f"what it reads {side} sample along axis {axis} follows none of {', '.join(RULES)}: output {at} is {v:.6g}, and "
+        f"what it reads {side} sample along axis {axis} follows none of {', '.join(RULES)}: output {at} is {v:.6g}, "
+        "and "
         f"{w:.6g} with zeros there"
     )
 

@@ -26,13 +26,14 @@ NORMALISERS = {
 class Found:
     """The convention that a function follows, as far as probing could tell; made by `identify`.
 
-    Print it for a report; call it, ``found(x, h)`` or ``found(x)``, to compute through firconv what the function computes.
+    Print it for a report; call it, ``found(x, h)`` or ``found(x)``, to compute through firconv what the function
+    computes.
 
     Attributes
     ----------
     linear, affine, shift_invariant : bool or None
-        None where it was not found out. A constant beyond the ends makes a function affine. Decimation and interpolation are
-        not shift-invariant, but shift with a period: see `up` and `down`.
+        None where it was not found out. A constant beyond the ends makes a function affine. Decimation and
+        interpolation are not shift-invariant, but shift with a period: see `up` and `down`.
     operation : "convolution", "correlation", "filter" (taps inside; stated as a convolution) or None
     convention : Convention or None
         Windows, strides and boundaries as forms in N and K.

@@ -91,8 +91,8 @@ def solve(met: list[Meeting], axis: int, period: tuple[int, int], taps: int) -> 
     offset = v0 - slope * k0
     if any(slope * k + offset != v for k, v in seen) or slope == 0:
         raise Stop(
-            f"along axis {axis} the taps do not lie at equal steps: tap {k0} meets sample {v0} and tap {k1} sample {v1} of "
-            "the same output"
+            f"along axis {axis} the taps do not lie at equal steps: tap {k0} meets sample {v0} and tap {k1} "
+            f"sample {v1} of the same output"
         )
     unit = slope.denominator * offset.denominator // gcd(slope.denominator, offset.denominator)
     step, start = int(slope * unit), int(offset * unit)
@@ -164,7 +164,8 @@ def axis_of(grid: Grid, sights: list[Sight], axis: int) -> Axis:
     if room is None:
         counts = [(s.n[axis], s.k[axis], s.outputs[axis]) for s in sights]
         raise Stop(
-            f"along axis {axis} the number of outputs follows no rule that this library knows: (samples, taps, outputs) "
+            f"along axis {axis} the number of outputs follows no rule that this library knows: (samples, taps, "
+            "outputs) "
             f"= {counts[:6]}"
         )
     return Axis(lead, room, grid.up, grid.down, grid.dilation)

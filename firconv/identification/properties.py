@@ -110,7 +110,8 @@ def responses(probe: Probe, h: np.ndarray) -> dict[tuple[int, ...], np.ndarray]:
     y = next(y for y in found.values() if _touches(y))
     raise Stop(
         f"one impulse in the middle of {'×'.join(map(str, shape))} samples changes the result to its end "
-        f"({np.count_nonzero(y)} of {y.size} outputs): recursive, circular, or of the whole signal (a mean, a spectrum); "
+        f"({np.count_nonzero(y)} of {y.size} outputs): recursive, circular, or of the whole signal (a mean, a "
+        "spectrum); "
         "no FIR filter of this size"
     )
 
@@ -158,7 +159,8 @@ def _varying(line: list[np.ndarray], axis: int, at: int) -> str:
     first, second = line[0], line[1]
     where = "" if first.ndim == 1 else f" along axis {axis}"
     return (
-        f"an impulse at sample {at}{where} and one a sample later give responses that are no shifted copies: their largest "
+        f"an impulse at sample {at}{where} and one a sample later give responses that are no shifted copies: their "
+        "largest "
         f"values are {_peak(first):.6g} and {_peak(second):.6g}"
     )
 
@@ -168,11 +170,11 @@ def _peak(y: np.ndarray) -> complex:
 
 
 def _far(probe: Probe, here: np.ndarray, c: tuple[int, ...], periods: list[tuple[int, int]]) -> str | None:
-    """Evidence that the response a quarter of the signal away is another one."""
+    """Evidence that the response far from the centre is another one."""
     h = probe.taps
     zero = probe.ask(np.zeros(probe.shape, probe.kind), h)
-    for sign in (-1, 1):
-        turns = [sign * max(0, n // 6 // p) for n, (p, _) in zip(probe.shape, periods, strict=True)]
+    for part in (-1, 1, -2, 2):
+        turns = [part * (n // 6 // p) for n, (p, _) in zip(probe.shape, periods, strict=True)]
         at = tuple(v + t * p for v, t, (p, _) in zip(c, turns, periods, strict=True))
         moved = here
         for axis, (t, (_, q)) in enumerate(zip(turns, periods, strict=True)):

@@ -109,7 +109,10 @@ CASTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {
     "truncated toward zero and saturated": (np.trunc, True),
     "rounded up at halves and saturated": (lambda y: np.floor(y + 0.5), True),
 }
-EXACT: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {"wrapped around": (np.rint, False), "saturated": (np.rint, True)}
+EXACT: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {
+    "wrapped around": (np.rint, False),
+    "saturated": (np.rint, True),
+}
 
 
 def cast(y: np.ndarray, dtype: np.dtype, how: str | None) -> np.ndarray:

@@ -243,8 +243,9 @@ def _described(name: str, functions: dict[str, Callable[..., Any]]) -> Implement
     if "mode" not in taken:
         modes = (_mode(name, *next(iter(functions.items()))),)
     ndims = tuple(d for d in (1, 2, 3) if all(_takes(function, d) for function in functions.values()))
-    return Implementation(name, **functions, modes=modes, boundaries=NAMES if "boundary" in taken else ("zero",),
-                          ndims=ndims or (1,), keywords=frozenset(taken), source=f"f = ...  # {name}")
+    return Implementation(name, functions.get("convolve"), functions.get("correlate"), modes=modes,
+                          boundaries=NAMES if "boundary" in taken else ("zero",), ndims=ndims or (1,),
+                          keywords=frozenset(taken), source=f"f = ...  # {name}")
 
 
 def _words(function: Callable[..., Any]) -> set[str]:

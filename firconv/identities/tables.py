@@ -21,9 +21,10 @@ def text(report: Report) -> str:
     """The report without colours, 80 columns wide."""
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), width=80, highlight=False, color_system=None)
+    page = io.StringIO()
+    console = Console(file=page, width=80, highlight=False, color_system=None)
     console.print(table(report))
-    return "\n".join([*(line.rstrip() for line in console.file.getvalue().splitlines()), *notes(report)])
+    return "\n".join([*(line.rstrip() for line in page.getvalue().splitlines()), *notes(report)])
 
 
 def table(report: Report) -> Table:

@@ -46,7 +46,7 @@ class Translation:
     to : the system
     code : lines that compute y from x and h; empty if the system cannot
     call : the one line of it that filters
-    arguments : function; flip (of the taps); boundary (its word); before and after (samples read beyond the ends, per axis);
+    arguments : function; flip (of the taps); boundary (its word); before, after (samples read beyond each end);
         stride, up, dilation; for reading, the code is complete without them
     reason : why the system cannot; empty if it can
     notes : what to know before pasting
@@ -80,8 +80,8 @@ def translate(call: Any, to: str, *, ndim: int | None = None) -> Translation:
     Parameters
     ----------
     call : str, functools.partial, Plan or Found
-        A call of firconv as text, ``'convolve(x, h, "same", boundary="edge")'``, or as a partial of `firconv.convolve` or
-        `firconv.correlate`; a plan; or what `firconv.identify` found.
+        A call of firconv as text, ``'convolve(x, h, "same", boundary="edge")'``, or as a partial of
+        `firconv.convolve` or `firconv.correlate`; a plan; or what `firconv.identify` found.
     to : {"numpy", "scipy.signal", "scipy.ndimage", "torch", "opencv", "matlab", "onnx"}
     ndim : int, optional
         Dimensions of signal and taps, for a call; default as many as its lists have, else 1.

@@ -152,8 +152,7 @@ def ndimage(source: Source) -> Code:
     code.notes.append("ndimage returns the signal's type: make integer signals float first")
     rule, op = rule_of(source), source.convention.op
     word = boundary_names(rule.name).get("ndimage") if rule else None
-    inside = all(a.up == 1 and a.room == Size() and always(a.lead, 0, a.reach) for a in source.axes)
-    if word is None or not inside:
+    if word is None or not pieces.inside(code):
         return _padded(code)
     if rule and rule.name not in ("zero", "constant"):
         code.notes.append("taps longer than the signal: scipy 1.17 reads zeros in places")

@@ -13,7 +13,7 @@ from firconv.translation.source import Impossible, Source, always, plain, rule_o
 
 
 def opencv(source: Source) -> Code:
-    """filter2D with anchor and border; after copyMakeBorder where that is not enough. A 1-D signal is an image of one row."""
+    """filter2D with anchor and border; after copyMakeBorder where that is not enough. A 1-D signal is one row."""
     if source.ndim > 2:
         raise Impossible("cv2.filter2D filters images: at most two axes")
     if source.imaginary:
@@ -25,8 +25,7 @@ def opencv(source: Source) -> Code:
     )
     taps = pieces.dilated(code, "h" if source.convention.op == "correlate" else pieces.flipped(source))
     rule = rule_of(source)
-    inside = all(a.up == 1 and a.room == Size() and always(a.lead, 0, a.reach) for a in source.axes)
-    if rule is None or not inside or rule.name not in ("zero", "edge", "symmetric", "reflect"):
+    if rule is None or rule.name not in ("zero", "edge", "symmetric", "reflect") or not pieces.inside(code):
         return _bordered(code, taps)
     border = f", borderType=cv2.BORDER_{boundary_names(rule.name)['cv2']}" if rule.name != "reflect" else ""
     call = f"{_filter(code, taps, _anchor(code) + border)}{pieces.kept(source)}"
@@ -112,6 +111,7 @@ def matlab(source: Source) -> Code:
         call = _matlab_conv(code, whole, rule) or _imfilter(code, whole, rule) or _matlab_padded(code)
     code.lines.append(f"y = {pieces.scaled(source, call)};")
     _matlab_down(code)
+    code.head += _matlab_lengths(code)
     return code
 
 
@@ -119,7 +119,7 @@ def _matlab_taps(code: Code) -> None:
     source = code.source
     if source.taps is not None:
         rows = source.taps.reshape(-1, source.taps.shape[-1]).tolist()
-        code.lines.append(f"h = [{'; '.join(' '.join(repr(v) for v in row) for row in rows)}];")
+        code.head.append(f"h = [{'; '.join(' '.join(repr(v) for v in row) for row in rows)}];")
     if source.normalised:
         norm = {
             "sum(h)": "sum(h(:))",
@@ -128,9 +128,9 @@ def _matlab_taps(code: Code) -> None:
             "norm(h)": "norm(h(:))",
             "max(abs(h))": "max(abs(h(:)))",
         }[source.normalised]
-        code.lines.append(f"h = h / {norm};")
+        code.head.append(f"h = h / {norm};")
     if source.convention.conjugated == "signal":
-        code.lines.append("x = conj(x);")
+        code.head.append("x = conj(x);")
     dilations = [a.dilation for a in source.axes]
     if set(dilations) != {1}:
         rows_, columns = dilations if source.ndim == 2 else (1, dilations[0])
@@ -193,7 +193,7 @@ def _matlab_padded(code: Code) -> str:
         low, high = (_matlab_size(code, s, i) for s in (a.lead, a.tail))
         for rule, size, width, side in ((a.low, a.lead, low, "pre"), (a.high, a.tail, high, "post")):
             if not always(size, most=Size()):
-                _matlab_pad(code, i, a, rule, width, side)
+                _matlab_pad(code, i, a, rule, width if always(size, least=0) else f"max({width}, 0)", side)
         _matlab_cut(code, i, a, low, high)
     return f"{_conv(source)}(x, {_turned(source)}, 'valid')"
 
@@ -228,8 +228,8 @@ def _matlab_index(code: Code, i: int, a: Axis, name: str) -> None:
 
 
 def _matlab_cut(code: Code, i: int, a: Axis, low: str, high: str) -> None:
-    first = "1" if always(a.lead, least=0) else f"1 - ({low})"
-    last = "end" if always(a.tail, least=0) else f"end + ({high})"
+    first = "1" if always(a.lead, least=0) else f"1 + max(-({low}), 0)"
+    last = "end" if always(a.tail, least=0) else f"end - max(-({high}), 0)"
     if (first, last) != ("1", "end"):
         place = f"{first}:{last}"
         code.lines.append(f"x = x({place if code.ndim == 1 else f'{place}, :' if i == 0 else f':, {place}'});")
@@ -253,11 +253,18 @@ def _matlab_down(code: Code) -> None:
 
 
 def _matlab_size(code: Code, size: Size, i: int) -> str:
-    """A form in MATLAB's words: lengths by name, and floor instead of //."""
-    length, count = ("numel(h)", "numel(x)") if code.ndim == 1 else (f"size(h, {i + 1})", f"size(x, {i + 1})")
-    a = code.source.axes[i]
-    text = size.text("K", "N")
-    text = re.sub(r"((?:\([^()]*\)|\w+)(?:\*\d+)?)//2", r"floor(\1/2)", text)
-    if a.dilation > 1:
-        length = f"((size(h, {i + 1 if code.ndim == 2 else 2}) - 1)/{a.dilation} + 1)"  # h is dilated by now
-    return text.replace("K", length).replace("N", count)
+    """A form in MATLAB's words: lengths by name, floor instead of //."""
+    names = ("K", "N") if code.ndim == 1 else (f"K{i + 1}", f"N{i + 1}")
+    return re.sub(r"((?:\([^()]*\)|\w+)(?:\*\d+)?)//2", r"floor(\1/2)", size.text(*names))
+
+
+def _matlab_lengths(code: Code) -> list[str]:
+    """Lines that name the lengths which are used, before signal and taps change."""
+    body, lines = "\n".join(code.lines), []
+    for name, array in (("K", "h"), ("N", "x")):
+        for i in range(code.ndim):
+            label, value = (
+                (name, f"numel({array})") if code.ndim == 1 else (f"{name}{i + 1}", f"size({array}, {i + 1})")
+            )
+            lines += [f"{label} = {value};"] if re.search(rf"\b{label}\b", body) else []
+    return lines

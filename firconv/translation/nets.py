@@ -34,11 +34,11 @@ def _torch_taps(code: Code) -> None:
     source = code.source
     if source.taps is not None:
         code.imports.remove("import numpy as np")
-        code.lines = [
+        code.head = [
             line.replace("np.array(", "torch.tensor(").replace("])", "], dtype=x.dtype)")
             if line.startswith("h = np.")
             else line
-            for line in code.lines
+            for line in code.head
         ]
 
 
@@ -189,10 +189,11 @@ def onnx(source: Source) -> Code:
     inside = rule.name == "zero" and all(always(s, least=0) for a in source.axes for s in (a.lead, a.tail))
     if not inside:
         everywhere = ["0", "0", *pads[0], "0", "0", *pads[1]]
-        value = f"  # and constant_value={rule.value!r}" if rule.name == "constant" else ""
+        value = ', "c"' if rule.name == "constant" else ""
+        code.lines += [f"c = {rule.value!r}"] if value else []
         code.lines += [
-            f"pads = [{', '.join(everywhere)}]{value}",
-            f'pad = helper.make_node("Pad", ["x", "pads"], ["xp"], mode="{ONNX_PAD[rule.name]}")',
+            f"pads = [{', '.join(everywhere)}]",
+            f'pad = helper.make_node("Pad", ["x", "pads"{value}], ["xp"], mode="{ONNX_PAD[rule.name]}")',
         ]
         if rule.name == "wrap":
             code.notes.append("Pad with mode wrap needs opset 19")
@@ -218,6 +219,8 @@ def _onnx_transposed(code: Code, rule: Rule) -> Code:
         )
     first = [a.reach - a.lead for a in source.axes]
     last = [a.reach - a.tail for a in source.axes]
+    if not all(always(s, least=0) for s in first):
+        raise Impossible("ConvTranspose cannot start before the first tap meets the first sample")
     extra = [0] * source.ndim
     for i, size in enumerate(last):
         if not always(size, least=0):
@@ -226,8 +229,6 @@ def _onnx_transposed(code: Code, rule: Rule) -> Code:
                     "ConvTranspose cannot add so many zeros at the end: output_padding is less than the stride"
                 )
             extra[i], last[i] = -size.one, Size()
-    if not all(always(s, least=0) for s in first):
-        raise Impossible("ConvTranspose cannot start before the first tap meets the first sample")
     taps = "h" if source.convention.op == "convolve" else pieces.flipped(source)
     code.lines.append(f"w = {pieces.scaled(source, taps)}[None, None]")
     pads = [code.size(s, i) for sizes in (first, last) for i, s in enumerate(sizes)]

@@ -23,6 +23,7 @@ class Code:
 
     def __init__(self, source: Source, *imports: str):
         self.source, self.imports, self.lines = source, list(imports), list[str]()
+        self.head: list[str] = []  # before the lengths are taken
         self.notes: list[str] = []
 
     @property
@@ -52,7 +53,7 @@ class Code:
             names = [name] if self.ndim == 1 else [f"{name}{a}" for a in range(self.ndim)]
             if any(re.search(rf"\b{v}\b", body) for v in names):
                 lengths.append(f"{', '.join(names)} = {f'len({array})' if self.ndim == 1 else f'{array}.shape'}")
-        return "\n".join([*self.imports, *lengths, *self.lines])
+        return "\n".join([*self.imports, *self.head, *lengths, *self.lines])
 
 
 def slices(parts: list[str]) -> str:
@@ -84,15 +85,15 @@ def signal(source: Source) -> str:
 
 
 def prepare(code: Code) -> None:
-    """Lines for taps of fewer dimensions than the signal, for normalised taps, and for a conjugated signal."""
+    """First lines, for taps of fewer dimensions than the signal, for normalised taps, and for a conjugated signal."""
     source = code.source
     if source.taps is not None:
         code.need("import numpy as np")
-        code.lines.append(
+        code.head.append(
             f"h = np.array({source.taps.tolist()!r})" if source.taps.size <= 64 else "# h: the taps, found.fir.taps"
         )
     if source.reshape is not None:
-        code.lines.append(f"h = h.reshape({source.reshape})")
+        code.head.append(f"h = h.reshape({source.reshape})")
     if source.normalised:
         call = {
             "sum(h)": "h.sum()",
@@ -101,9 +102,9 @@ def prepare(code: Code) -> None:
             "norm(h)": "(abs(h)**2).sum()**0.5",
             "max(abs(h))": "abs(h).max()",
         }[source.normalised]
-        code.lines.append(f"h = h / {call}")
+        code.head.append(f"h = h / {call}")
     if signal(source) != "x":
-        code.lines.append("x = x.conj()")
+        code.head.append("x = x.conj()")
 
 
 def scaled(source: Source, expression: str) -> str:
@@ -125,6 +126,18 @@ def dilated(code: Code, taps: str) -> str:
         f"w[{', '.join(places)}] = {taps}",
     ]
     return "w"
+
+
+def inside(code: Code) -> bool:
+    """True if the centre of every output lies among the taps, as anchors must; from how many taps on, as a note."""
+    for i, a in enumerate(code.source.axes):
+        fits = [all(0 <= a.lead.at(n, k) <= a.reach.at(n, k) for n in (1, 9, 40)) for k in range(1, 41)]
+        if a.up > 1 or a.room != Size() or not all(fits[12:]):
+            return False
+        if not all(fits):
+            least = 41 - fits[::-1].index(False)
+            code.notes.append(f"for {least} taps or more" + (f" along axis {i}" if code.ndim > 1 else ""))
+    return True
 
 
 def positive(size: Size, text: str) -> str:

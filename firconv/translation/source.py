@@ -100,16 +100,14 @@ def _plan(plan: Plan) -> Source:
     axes = plan._axes()
     given = from_call(replace(plan.call, axes=None), len(axes))
     rank, h = len(plan.shape), plan._h
+    if list(axes) != sorted(axes) and h.ndim == len(axes):
+        raise Impossible("the axes of the taps are in another order than those of the signal: transpose the taps first")
     if h.ndim == rank != len(axes):
         if any(n > 1 for d, n in enumerate(h.shape) if d not in axes):
             raise Impossible("every channel has taps of its own: translate the plan of one channel")
         shape = None
     else:
         shape = None if h.ndim == rank else tuple(h.shape[axes.index(d)] if d in axes else 1 for d in range(rank))
-        if shape is not None and list(axes) != sorted(axes):
-            raise Impossible(
-                "the axes of the taps are in another order than those of the signal: transpose the taps first"
-            )
     idle = Axis(Size(), Size())
     convention = Convention(
         given.op, tuple(given.axes[axes.index(d)] if d in axes else idle for d in range(rank)), given.conjugated

@@ -36,7 +36,8 @@ HEAD = """\
 # Table of conventions
 
 Written by `python -m firconv.translation`; a test compares this file with what that prints. Every translation in it is
-executed in the tests where the system is installed (NumPy, SciPy, torch, OpenCV). K is the number of taps; `K//2` rounds down.
+executed in the tests where the system is installed (NumPy, SciPy, torch, OpenCV). K is the number of taps; `K//2`
+rounds down. N is the number of samples.
 """
 
 
