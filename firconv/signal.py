@@ -221,7 +221,7 @@ def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", f
     --------
     >>> from firconv import signal
     >>> signal.convolve2d([[1, 2], [3, 4]], [[1, 1]], "same", "symm").tolist()
-    [[3, 4], [7, 8]]
+    [[2, 3], [6, 7]]
     """
     a, b = np.asarray(in1), np.asarray(in2)
     rule = _rule(a, b, mode, boundary, fillvalue, "convolve2d")

@@ -118,7 +118,7 @@ def truncated(taps: np.ndarray, tolerance: float) -> tuple[list[list[np.ndarray]
 
     Examples
     --------
-    >>> terms, bound = truncated(np.add.outer(np.arange(4.0), np.ones(4)), 1e-9)
+    >>> terms, bound = truncated(np.add.outer(np.arange(4.0), np.arange(4.0)), 1e-9)
     >>> len(terms), bound < 1e-12
     (2, True)
     """
