@@ -323,7 +323,7 @@ def unaligned(base):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name, x", layouts(), ids=[name for name, _ in layouts()])
+@pytest.mark.parametrize("name, x", list(layouts()), ids=[name for name, _ in layouts()])
 def test_any_layout_is_accepted_and_left_alone(name, x, method):
     taps = np.multiply.outer(np.hanning(7)[1:-1], np.hanning(6)[1:-1])
     taps.flags.writeable = False
