@@ -60,7 +60,7 @@ def run_onnx(code, x, h):
     torch = pytest.importorskip("torch")
     names, nodes = {"x": x, "h": h}, Nodes()
     exec(code.replace("from onnx import helper", ""), names | {"helper": nodes}, names)
-    values = {"x": x[None, None], "w": names["w"], "pads": names.get("pads"), "c": names.get("c")}
+    values = {"x": x[None, None], "w": names["w"], **{n: names.get(n) for n in ("pads", "cuts", "c")}}
     for kind, inputs, outputs, options in nodes.made:
         given = [values[name] for name in inputs]
         values[outputs[0]] = onnx_pad(*given, **options) if kind == "Pad" else onnx_conv(torch, kind, *given, **options)

@@ -97,11 +97,24 @@ def _border(code: Code, rule: Rule, widths: str) -> str:
 # ── MATLAB ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class Lines(Code):
+    """Lines of MATLAB, whose axes count from 1."""
+
+    def lengths(self) -> list[str]:
+        """Lines that name the lengths which are used, before signal and taps change."""
+        body, lines = "\n".join(self.lines), []
+        for name, array in (("K", "h"), ("N", "x")):
+            for i in range(1, self.ndim + 1):
+                label, value = (name, f"numel({array})") if self.ndim == 1 else (f"{name}{i}", f"size({array}, {i})")
+                lines += [f"{label} = {value};"] if re.search(rf"\b{label}\b", body) else []
+        return lines
+
+
 def matlab(source: Source) -> Code:
     """conv, conv2 and imfilter; padarray or indices before a valid conv where they do not do."""
     if source.ndim > 2:
         raise Impossible("this writes MATLAB for vectors and matrices; use convn and padarray for more dimensions")
-    code = Code(source)
+    code = Lines(source)
     code.notes.append("text for MATLAB with row vectors; imfilter and padarray are in the Image Processing Toolbox")
     whole, rule = without_down(source), rule_of(source)
     _matlab_taps(code)
@@ -111,7 +124,6 @@ def matlab(source: Source) -> Code:
         call = _matlab_conv(code, whole, rule) or _imfilter(code, whole, rule) or _matlab_padded(code)
     code.lines.append(f"y = {pieces.scaled(source, call)};")
     _matlab_down(code)
-    code.head += _matlab_lengths(code)
     return code
 
 
@@ -256,15 +268,3 @@ def _matlab_size(code: Code, size: Size, i: int) -> str:
     """A form in MATLAB's words: lengths by name, floor instead of //."""
     names = ("K", "N") if code.ndim == 1 else (f"K{i + 1}", f"N{i + 1}")
     return re.sub(r"((?:\([^()]*\)|\w+)(?:\*\d+)?)//2", r"floor(\1/2)", size.text(*names))
-
-
-def _matlab_lengths(code: Code) -> list[str]:
-    """Lines that name the lengths which are used, before signal and taps change."""
-    body, lines = "\n".join(code.lines), []
-    for name, array in (("K", "h"), ("N", "x")):
-        for i in range(code.ndim):
-            label, value = (
-                (name, f"numel({array})") if code.ndim == 1 else (f"{name}{i + 1}", f"size({array}, {i + 1})")
-            )
-            lines += [f"{label} = {value};"] if re.search(rf"\b{label}\b", body) else []
-    return lines

@@ -186,19 +186,30 @@ def onnx(source: Source) -> Code:
         [code.size(s, i) for i, s in enumerate(sizes)]
         for sizes in ([a.lead for a in source.axes], [a.tail for a in source.axes])
     ]
-    inside = rule.name == "zero" and all(always(s, least=0) for a in source.axes for s in (a.lead, a.tail))
+    least = all(always(s, least=0) for a in source.axes for s in (a.lead, a.tail))
+    inside = rule.name == "zero" and least
     if not inside:
-        everywhere = ["0", "0", *pads[0], "0", "0", *pads[1]]
-        value = ', "c"' if rule.name == "constant" else ""
-        code.lines += [f"c = {rule.value!r}"] if value else []
-        code.lines += [
-            f"pads = [{', '.join(everywhere)}]",
-            f'pad = helper.make_node("Pad", ["x", "pads"{value}], ["xp"], mode="{ONNX_PAD[rule.name]}")',
-        ]
-        if rule.name == "wrap":
-            code.notes.append("Pad with mode wrap needs opset 19")
+        _onnx_padded(code, rule, pads, least or rule.name in ("zero", "constant"))
     code.lines.append(_conv(code, "Conv", "x" if inside else "xp", pads[0] + pads[1] if inside else []))
     return code
+
+
+def _onnx_padded(code: Code, rule: Rule, pads: list[list[str]], once: bool) -> None:
+    """A Pad node; a second one cuts where that must not change what the first reads (a negative width cuts)."""
+    value = ', "c"' if rule.name == "constant" else ""
+    widths = ["0", "0", *pads[0], "0", "0", *pads[1]]
+    add, cut = (["0" if p == "0" else f"{f}({p}, 0)" for p in widths] for f in ("max", "min"))
+    code.lines += [f"c = {rule.value!r}"] if value else []
+    code.lines.append(f"pads = [{', '.join(widths if once else add)}]")
+    code.lines.append(
+        f'pad = helper.make_node("Pad", ["x", "pads"{value}], ["{"xp" if once else "xa"}"], '
+        f'mode="{ONNX_PAD[rule.name]}")'
+    )
+    if not once:
+        code.lines.append(f"cuts = [{', '.join(cut)}]")
+        code.lines.append('cut = helper.make_node("Pad", ["xa", "cuts"], ["xp"], mode="constant")')
+    if rule.name == "wrap":
+        code.notes.append("Pad with mode wrap needs opset 19")
 
 
 def _conv(code: Code, kind: str, name: str, pads: list[str], more: str = "") -> str:

@@ -45,15 +45,18 @@ class Code:
         if module not in self.imports:
             self.imports.append(module)
 
-    def text(self) -> str:
-        """Imports, lengths where they are used, and the lines."""
-        body = "\n".join(self.lines)
-        lengths = []
+    def lengths(self) -> list[str]:
+        """Lines that name the lengths which are used, before signal and taps change."""
+        body, lines = "\n".join(self.lines), []
         for name, array in (("K", "h"), ("N", "x")):
             names = [name] if self.ndim == 1 else [f"{name}{a}" for a in range(self.ndim)]
             if any(re.search(rf"\b{v}\b", body) for v in names):
-                lengths.append(f"{', '.join(names)} = {f'len({array})' if self.ndim == 1 else f'{array}.shape'}")
-        return "\n".join([*self.imports, *self.head, *lengths, *self.lines])
+                lines.append(f"{', '.join(names)} = {f'len({array})' if self.ndim == 1 else f'{array}.shape'}")
+        return lines
+
+    def text(self) -> str:
+        """Imports, lengths where they are used, and the lines."""
+        return "\n".join([*self.imports, *self.head, *self.lengths(), *self.lines])
 
 
 def slices(parts: list[str]) -> str:
