@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.metadata
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,16 +26,26 @@ TYPES = {"float32": (13, "32f"), "float64": (19, "64f")}
 DIRECT, FFT = 1, 2
 
 
+@cache
+def libraries() -> list[Path]:
+    """The shared libraries that the wheel put beside the packages; none where it is not installed."""
+    try:
+        files = importlib.metadata.distribution("ipp").files or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return [Path(file.locate()).resolve() for file in files if file.name.startswith("libipp") and ".so." in file.name]
+
+
 def installed() -> bool:
-    """Whether the wheel's libraries are in this environment."""
-    return bool(list(Path(sys.prefix, "lib").glob("libipps.so.*")))
+    """Whether the wheel's libraries are there."""
+    return any(library.name.startswith("libipps.so.") for library in libraries())
 
 
 @contextlib.contextmanager
 def linked() -> Iterator[dict[str, str]]:
     """The environment of a child process that can load IPP; the links vanish afterwards."""
     with tempfile.TemporaryDirectory() as folder:
-        for library in Path(sys.prefix, "lib").glob("libipp*.so.*"):
+        for library in libraries():
             for name in (library.name, library.name + ".1"):
                 Path(folder, name).symlink_to(library)
         yield {**os.environ, LINKS: folder, "LD_LIBRARY_PATH": folder}

@@ -197,7 +197,8 @@ def _to_rtol(problem: Problem, work: str, rtol: float, op: str, considered: _Con
             continue
         least = gamma(terms(problem), UNIT[name]) + (final if UNIT[name] < final else 0.0)
         if least <= rtol:
-            chosen = considered.named("direct")
+            bound = f"{least:.1e}·(|h|*|x|)"
+            chosen = replace(considered.named("direct"), bound=bound)
             return Decision("shifted" if name == "longdouble" else "direct", name, (), None, "none", (chosen,))
     raise ValueError(
         f"{op}(x, h): rtol={rtol!r} cannot be reached for {terms(problem)} taps and a {problem.dtype} result; "

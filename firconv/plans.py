@@ -153,6 +153,11 @@ class Plan:
         return "direct" if self.decision.method == "shifted" else self.decision.method
 
     @property
+    def rtol(self) -> float | None:
+        """The tolerance that was asked for."""
+        return self._asked[1]
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the result."""
         return self.layout.shape

@@ -82,7 +82,10 @@ def seconds(value: float) -> str:
 
 
 def _bytes(count: int) -> str:
-    return f"{count / 2**20:.1f} MiB" if count >= 1 << 20 else f"{count / 1024:.0f} KiB"
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= scale:
+            return f"{count / scale:.0f} {unit}" if count >= 100 * scale else f"{count / scale:.1f} {unit}"
+    return f"{count} B"
 
 
 def _forcing(plan: Plan) -> list[str]:
@@ -98,5 +101,9 @@ def _forcing(plan: Plan) -> list[str]:
     ):
         if getattr(call, name) != plain:
             words.append(f"{name}={getattr(call, name)!r}")
+    if plan.dtype != plan.problem.dtype:
+        words.append(f"dtype={plan.dtype.name!r}")
+    if plan.rtol is not None:
+        words.append(f"rtol={plan.rtol!r}")
     note = "predicted on one core; 'error at most' is the promise, an FFT is usually 10 to 1000 times better"
     return [*_wrapped("  ", note, 2), "  the call that forces it: " + ", ".join(words) + ")"]

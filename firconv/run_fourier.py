@@ -63,6 +63,18 @@ def _spread(
 
 def correlate(taps: FourierTaps, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
     """Fill out (O, *outputs of the box) from x (I, *signal)."""
+    with _one_thread():
+        _correlate(taps, grid, box, x, out)
+
+
+def _one_thread() -> Any:
+    """The tasks are the threads: a user's ``scipy.fft.set_workers`` must not start more inside ours."""
+    from scipy import fft
+
+    return fft.set_workers(1)
+
+
+def _correlate(taps: FourierTaps, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
     blocks = _read(taps, grid, box, x)
     parts = [taps.lattices[a].out_parts for a in taps.axes]
     view = _as_blocks(taps, out, box) if all(p == 1 for p in parts) else None
@@ -187,7 +199,8 @@ def long(grid: tiles.Grid, box: tiles.Box, x: np.ndarray, w: np.ndarray, out: np
             threads.run(function, items, grid.workers)
 
         signal, taps = line.astype(kind, copy=False), w.astype(kind, copy=False)
-        return fourstep.correlate(signal, taps, start, target, tau=tau, parallel=parallel)
+        with _one_thread():
+            return fourstep.correlate(signal, taps, start, target, tau=tau, parallel=parallel)
 
     doubt = transform(out.dtype, y)
     single = out.dtype in (np.float32, np.complex64)

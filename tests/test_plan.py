@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ def test_prints_a_table_that_holds_the_facts(method):
 @pytest.mark.parametrize("keywords", [
     {}, {"mode": "same", "boundary": ["reflect", ("zero", "wrap")]}, {"down": (2, 1), "origin": "ndimage"},
     {"axes": (1, 0), "mode": [(0, 5), "same"]}, {"boundary": ("constant", 2.0), "up": 2, "dilation": 2},
+    {"dtype": "uint8"}, {"rtol": 1e-15}, {"dtype": "float32", "rtol": 1e-6, "mode": "valid"},
 ])
 @pytest.mark.parametrize("op", OPS)
 def test_the_call_that_forces_it_is_shown_and_works(op, keywords):
@@ -45,7 +47,17 @@ def test_the_call_that_forces_it_is_shown_and_works(op, keywords):
     call = call[call.index(f"{op}(x, h") :]
     assert f"method='{plan.method}'" in call
     forced = eval(call, {op: getattr(firconv, op), "x": x, "h": h})  # noqa: S307 - our own text
-    assert_array_equal(forced, plan(x))
+    assert_array_equal(forced, plan(x), strict=True)
+
+
+def test_a_tolerance_prints_the_bound_that_keeps_it():
+    plan = firconv.plan(((1000,), "f4"), np.ones(65, "f4"), rtol=1e-6)
+    assert "float64" in str(plan) and "6.0e-08·(|h|*|x|)" in str(plan)
+
+
+def test_columns_stay_apart_for_large_workspaces():
+    text = str(firconv.plan(((2048, 2048), float), np.outer(np.hanning(9), np.hanning(9)), "same"))
+    assert re.search(r"^  fft +[\d.]+ ms +\S+e\+\d\d +\d{3} MiB ", text, re.M)
 
 
 def test_shape_and_dtype_are_enough():

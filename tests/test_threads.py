@@ -233,3 +233,20 @@ def test_cache_folder_is_used_and_survives_damage(tmp_path):
         if path.is_file():
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] + b"damaged")
     assert printed(TINY.replace(".tolist()", ".sum()"), FIRCONV_CACHE_DIR=str(tmp_path)) == ["30.0"]
+
+
+def test_transforms_inside_our_tasks_take_one_thread_whatever_scipy_was_told(monkeypatch):
+    from scipy import fft
+
+    seen = []
+
+    def watched(name):
+        plain = getattr(fft, name)
+        monkeypatch.setattr(fft, name, lambda *args, **more: seen.append(fft.get_workers()) or plain(*args, **more))
+
+    watched("rfft"), watched("irfft")
+    with fft.set_workers(2):
+        for job in (1, 2):
+            answer(job, workers=1)
+        assert fft.get_workers() == 2
+    assert len(seen) > 4 and set(seen) == {1}
