@@ -417,6 +417,7 @@ def test_the_film_is_saved_as_gif_and_html(tmp_path):
     film.save(tmp_path / "film.html")
     text = (tmp_path / "film.html").read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>") and text.count("data:image/png;base64") == 4
+    assert "http" not in text and '<i class="fa' not in text  # readable without a network
     assert sorted(p.name for p in tmp_path.iterdir()) == ["film.gif", "film.html"]
     with pytest.raises(ValueError, match="write .gif or .html"):
         film.save(tmp_path / "film.mp4")

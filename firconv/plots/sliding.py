@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 _LONGEST = 64  # samples of signal or taps: a frame must be readable
 _CELLS = (12, 5)  # per axis of an image and of its taps
 _TERMS = 4  # products that are written out
+_BUTTONS = {  # characters for matplotlib's icons, which are a font on a server
+    "minus": "−", "fast-backward": "⇤", "step-backward": "←", "play fa-flip-horizontal": "◀", "pause": "‖", "play": "▶",
+    "step-forward": "→", "fast-forward": "⇥", "plus": "+"}
 
 
 class FlipAndSlide:
@@ -63,8 +67,10 @@ class FlipAndSlide:
                              init_func=lambda: [], repeat=True)
 
     def to_html(self) -> str:
-        """A fragment of HTML with the frames inside it and buttons to play and step."""
-        return self.animation().to_jshtml(default_mode="loop")
+        """A fragment of HTML with the frames inside it and buttons to play and step; nothing is loaded."""
+        html = re.sub(r"<link[^>]*>", "", self.animation().to_jshtml(default_mode="loop"))
+        html = re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda found: _BUTTONS[found[1]], html)
+        return html.replace('<img id="_anim_img', '<img style="max-width: 100%" alt="Animation" id="_anim_img')
 
     def _repr_html_(self) -> str:
         return self.to_html()
