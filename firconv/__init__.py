@@ -25,7 +25,7 @@ _HOME = {
     "FIR": "systems",
     "IIR": "systems",
 }
-_MODULES = ("signal", "systems", "response", "design", "filters", "plots", "files", "streaming")
+_MODULES = ("nn", "signal", "systems", "response", "design", "filters", "plots", "files", "streaming")
 
 __all__ = sorted([*_HOME, *_MODULES, "__version__"])  # noqa: PLE0605
 

@@ -151,7 +151,7 @@ def check_overflow(plan: Plan, x: np.ndarray, y: np.ndarray, grid: tiles.Grid | 
         return
     limits = np.iinfo(plan.problem.dtype)
     bound = peak(plan, x) * plan.facts.norm1
-    if bound < 2.0**63 and not (limits.min == 0 and _negative(plan, x)):
+    if bound < 2.0**63 and not (limits.min == 0 and negative(plan, x)):
         return
     approximate = _again(plan, x, "float64", y.shape, grid).astype(np.longdouble)
     slack = planner.gamma(planner.terms(plan.problem) + 3, 2.0**-53) * bound + 1
@@ -163,7 +163,7 @@ def check_overflow(plan: Plan, x: np.ndarray, y: np.ndarray, grid: tiles.Grid | 
             _overflow(plan)
 
 
-def _negative(plan: Plan, x: np.ndarray) -> bool:
+def negative(plan: Plan, x: np.ndarray) -> bool:
     """True where a negative term is possible: in the samples, the taps, or beyond the ends."""
     for rule in (rule for ends in plan.problem.boundary for rule in ends):
         if rule.name in ("antisymmetric", "antireflect") or (rule.name == "constant" and rule.value.real < 0):

@@ -63,8 +63,10 @@ class Call:
 # ── arrays ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def operands(op: str, x: Any, h: Any) -> tuple[np.ndarray, np.ndarray]:
+def operands(op: str, x: Any, h: Any, names: tuple[str, str] = ("x", "h")) -> tuple[np.ndarray, np.ndarray]:
     """The two operands as plain arrays; Python numbers and nested lists of them take the other's type.
+
+    `names` are what the call's errors say.
 
     Raises
     ------
@@ -73,39 +75,40 @@ def operands(op: str, x: Any, h: Any) -> tuple[np.ndarray, np.ndarray]:
     ValueError
         For empty ones.
     """
+    call = f"{op}({', '.join(names)})"
     if type(x) is np.ndarray and type(h) is np.ndarray:
         a, b = x, h
     else:
         weak = _is_weak(x), _is_weak(h)
-        a, b = _array(op, "x", x), _array(op, "h", h)
+        a, b = _array(call, names[0], x), _array(call, names[1], h)
         if weak == (False, True):
             b = _weaken(b, a.dtype)
         elif weak == (True, False):
             a = _weaken(a, b.dtype)
-    for name, array in (("x", a), ("h", b)):
+    for name, array in zip(names, (a, b), strict=True):
         if array.dtype.kind not in "biufc":
             raise TypeError(
-                f"{op}(x, h): {name} has dtype {array.dtype}, which holds no numbers this library filters: "
+                f"{call}: {name} has dtype {array.dtype}, which holds no numbers this library filters: "
                 "convert it to an integer, float or complex array"
             )
         if array.size == 0:
-            raise ValueError(f"{op}(x, h): {name} is empty (shape {array.shape}): give at least one sample")
+            raise ValueError(f"{call}: {name} is empty (shape {array.shape}): give at least one sample")
     return a, b
 
 
-def _array(op: str, name: str, value: Any) -> np.ndarray:
+def _array(call: str, name: str, value: Any) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
-            f"{op}(x, h): {name} is a masked array, and a sum over masked samples is not defined: fill it "
+            f"{call}: {name} is a masked array, and a sum over masked samples is not defined: fill it "
             f"({name}.filled(0)) or pass {name}.data"
         )
     if hasattr(value, "todense") and not isinstance(value, np.ndarray):
-        raise TypeError(f"{op}(x, h): {name} is a sparse {type(value).__name__}: pass {name}.toarray()")
+        raise TypeError(f"{call}: {name} is a sparse {type(value).__name__}: pass {name}.toarray()")
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{op}(x, h): {name}={value!r} is no array ({error}): give numbers of one regular shape"
+            f"{call}: {name}={value!r} is no array ({error}): give numbers of one regular shape"
         ) from error
 
 

@@ -32,7 +32,7 @@ class Ratios:
         return None if np.all(values == 1) else values
 
 
-def ratios(grid: Grid, weights: np.ndarray, op: str) -> Ratios:
+def ratios(grid: Grid, weights: np.ndarray, call: str) -> Ratios:
     """The ratios of a problem with correlation taps (O, 1, *K).
 
     Raises
@@ -52,7 +52,7 @@ def ratios(grid: Grid, weights: np.ndarray, op: str) -> Ratios:
     least = weights[0, 0].size * unit * float(np.abs(weights).sum(axis=tuple(range(1, weights.ndim))).max())
     if np.any(np.abs(partial) <= least) or np.any(np.abs(total) <= least):
         raise ValueError(
-            f"{op}(x, h): boundary='omit' divides by the sum of the taps inside the signal, and that is zero "
+            f"{call}: boundary='omit' divides by the sum of the taps inside the signal, and that is zero "
             "(to rounding) for some output: use another boundary for taps that sum to zero"
         )
     table = np.where(partial == total, 1, total / partial)

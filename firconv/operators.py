@@ -18,6 +18,7 @@ from scipy.sparse.linalg import LinearOperator
 from firconv import boundary as bd
 from firconv import describe
 from firconv.convolution import convolve, plan
+from firconv.folding import Fold
 from firconv.problem import Ints, Problem
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class FIROperator(LinearOperator):
         self._starts, self._ratio = layout.starts, _ratios(fir, self._problem, mode, keywords)
         self._method, self._workers, self._boundary = method, workers, boundary
         self._kind, self._fir, self._mode, self._keywords = kind, fir, mode, keywords
-        self._folds = [_Fold(self._problem, axis) for axis in range(len(self.signal))]
+        self._folds = [Fold(self._problem, axis) for axis in range(len(self.signal))]
         self._plans: dict[Any, Callable[..., np.ndarray]] = {}
         super().__init__(np.result_type(kind, fir.taps.dtype), (int(np.prod(self.outputs)), int(np.prod(self.signal))))
 
@@ -143,49 +144,6 @@ class FIROperator(LinearOperator):
                     dilation=p.dilation)
 
 
-class _Strip:
-    """Samples lo … hi of the extended signal, beyond one end, and the samples that they are copies of."""
-
-    def __init__(self, ends: bd.Ends, n: int, lo: int, hi: int) -> None:
-        row, column, factor = bd.matrix(ends, n, lo, hi)
-        self.box = lo, hi
-        self.touched, column = np.unique(column, return_inverse=True)
-        self.transposed = coo_array((factor, (column, row)), shape=(self.touched.size, hi - lo)).tocsr()
-
-    def fold(self, g: np.ndarray, x: np.ndarray, axis: int) -> None:
-        """Add Eᵀ·g to x along an axis."""
-        g, x = np.moveaxis(g, axis, 0), np.moveaxis(x, axis, 0)
-        back = self._in(g.real.dtype) @ g.reshape(len(g), -1)
-        x[self.touched] += back.reshape((self.touched.size, *x.shape[1:]))
-
-    def _in(self, kind: np.dtype) -> csr_array:
-        if self.transposed.dtype != kind:
-            self.transposed = self.transposed.astype(kind)
-        return self.transposed
-
-
-class _Fold:
-    """Eᵀ of one axis, with samples lo … hi of the extended signal read by any tap."""
-
-    def __init__(self, problem: Problem, axis: int) -> None:
-        ends, n = problem.boundary[axis], problem.signal[axis]
-        first, last = _reads(problem, axis)
-        self.n = n
-        self.lo = 0 if ends[0].absent else min(first, 0)
-        self.hi = n if ends[1].absent else max(last + 1, n)
-        self.strips = [_Strip(ends, n, lo, hi) for lo, hi in ((self.lo, 0), (n, self.hi)) if lo < hi]
-
-    def __call__(self, g: np.ndarray, axis: int) -> np.ndarray:
-        """The signal's samples, a view, with the strips added to them, of an array that holds all of lo … hi."""
-        def part(lo: int, hi: int) -> np.ndarray:
-            return g[(slice(None),) * axis + (slice(lo - self.lo, hi - self.lo),)]
-
-        x = part(0, self.n)
-        for strip in self.strips:
-            strip.fold(part(*strip.box), x, axis)
-        return x
-
-
 def _described(name: str, fir: FIR, shape: int | Sequence[int], mode: Any, boundary: Any, keywords: dict[str, Any],
                kind: np.dtype) -> tuple[Problem, describe.Layout]:
     lengths = tuple(int(n) for n in np.atleast_1d(np.asarray(shape)))
@@ -198,13 +156,6 @@ def _described(name: str, fir: FIR, shape: int | Sequence[int], mode: Any, bound
         raise ValueError(f"{name}(boundary={boundary!r}): a constant boundary other than zero is affine, not linear, "
                          "and has no matrix or adjoint; use 'zero' and add the response to the constant")
     return problem, layout
-
-
-def _reads(problem: Problem, axis: int) -> tuple[int, int]:
-    """First and last sample of the extended signal that any tap of any output may meet."""
-    start, up = -problem.pad[axis], problem.up[axis]
-    stop = start + (problem.outputs[axis] - 1) * problem.down[axis] + (problem.taps[axis] - 1) * problem.dilation[axis]
-    return -(-start // up), stop // up
 
 
 def _entries(problem: Problem, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -235,7 +235,7 @@ class Plan:
         return array.astype(array.dtype.newbyteorder("="), copy=False)
 
     def _renormalised(self, grid: tiles.Grid) -> list[omit.Ratios]:
-        return [omit.ratios(grid, w[:, None], self.call.op) for w in self._weights]
+        return [omit.ratios(grid, w[:, None], str(self.call)) for w in self._weights]
 
     def _run(self, x: np.ndarray, y: np.ndarray, workers: int, grid: tiles.Grid | None = None) -> None:
         """Steps 3 to 6 for every bank: y is the caller's array or one like it; `grid` is a stream's window."""

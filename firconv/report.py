@@ -14,50 +14,51 @@ if TYPE_CHECKING:
 
 def table(plan: Plan) -> str:
     """The text of ``print(plan)``."""
-    lines = [*_head(plan), "", *_candidates(plan), "", *_forcing(plan)]
+    lines = [*_head(plan), "", *candidates(plan.decision.candidates, plan.method), "", *_forcing(plan)]
     return "\n".join(line.rstrip() for line in lines)
 
 
 def _head(plan: Plan) -> list[str]:
     p, d = plan.problem, plan.decision
     rows = [
-        ("signal", f"{_lengths(p.signal)} {p.signal_dtype}"),
+        ("signal", f"{lengths(p.signal)} {p.signal_dtype}"),
         (
             "taps",
-            f"{_lengths(p.taps)} {p.taps_dtype}"
+            f"{lengths(p.taps)} {p.taps_dtype}"
             + (f", {p.groups * p.channels_out} filters" if p.groups * p.channels_out > 1 else ""),
         ),
-        ("output", f"{_lengths(plan.shape)} {plan.dtype}, lags " + ", ".join(f"{r.start}…{r[-1]}" for r in plan.lags)),
+        ("output", f"{lengths(plan.shape)} {plan.dtype}, lags " + ", ".join(f"{r.start}…{r[-1]}" for r in plan.lags)),
         (
             "boundary",
             ", ".join(dict.fromkeys(" | ".join(dict.fromkeys(map(str, p.boundary[i]))) for i in plan.layout.filtered)),
         ),
-        ("strides", f"up {_lengths(p.up)}, down {_lengths(p.down)}, dilation {_lengths(p.dilation)}"),
+        ("strides", f"up {lengths(p.up)}, down {lengths(p.down)}, dilation {lengths(p.dilation)}"),
         (
             "method",
             f"{plan.method} in {'float32, float64 or int64, whichever is exact' if d.work == 'exact' else d.work}",
         ),
-        ("blocks", f"FFT of {_lengths(d.lengths)}" if d.lengths else ""),
+        ("blocks", f"FFT of {lengths(d.lengths)}" if d.lengths else ""),
         ("multiplications", f"{p.multiplications:,} in the defining sum"),
         ("fallback", d.fallback),
     ]
     if max(p.up + p.down + p.dilation, default=1) == 1:
         rows = [row for row in rows if row[0] != "strides"]
     title = f"{plan.call.op}: y = {'h * x' if plan.call.op == 'convolve' else 'h ⋆ x'}"
-    return [title, *(line for name, text in rows if text for line in _wrapped(f"  {name:<16}", text, 18))]
+    return [title, *(line for name, text in rows if text for line in wrapped(f"  {name:<16}", text, 18))]
 
 
-def _wrapped(start: str, text: str, indent: int) -> list[str]:
+def wrapped(start: str, text: str, indent: int) -> list[str]:
     return textwrap.wrap(start + text, 80, subsequent_indent=" " * indent, drop_whitespace=True)
 
 
-def _lengths(values: tuple[int, ...]) -> str:
+def lengths(values: tuple[int, ...]) -> str:
     return " × ".join(map(str, values)) if values else "scalar"
 
 
-def _candidates(plan: Plan) -> list[str]:
+def candidates(considered: tuple[Candidate, ...], method: str) -> list[str]:
+    """The rows of everything considered, the method taken marked."""
     head = f"  {'method':<13}{'predicted':>9}{'mult-adds':>11}{'bytes':>9}  {'error at most':<18}  why not"
-    return [head, *(_row(c, c.method == plan.method) for c in plan.decision.candidates)]
+    return [head, *(_row(c, c.method == method) for c in considered)]
 
 
 def _row(c: Candidate, chosen: bool) -> str:
@@ -106,4 +107,4 @@ def _forcing(plan: Plan) -> list[str]:
     if plan.rtol is not None:
         words.append(f"rtol={plan.rtol!r}")
     note = "predicted on one core; 'error at most' is the promise, an FFT is usually 10 to 1000 times better"
-    return [*_wrapped("  ", note, 2), "  the call that forces it: " + ", ".join(words) + ")"]
+    return [*wrapped("  ", note, 2), "  the call that forces it: " + ", ".join(words) + ")"]

@@ -1,0 +1,37 @@
+"""Neural-network layers as correlation FIR systems: the same engine in the words of layers.
+
+>>> import numpy as np
+>>> from firconv import nn
+>>> nn.conv(np.ones((1, 1, 4)), np.ones((2, 1, 3)), padding="same").shape
+(1, 2, 4)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "conv": "operations",
+    "conv_transpose": "operations",
+    "conv_input_gradient": "operations",
+    "conv_weight_gradient": "operations",
+    "conv_bias_gradient": "operations",
+    "plan": "plans",
+    "LayerPlan": "plans",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the room it lives in on first use."""
+    if name in _HOME:
+        value = getattr(import_module(f"firconv.nn.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'firconv.nn' has no attribute {name!r}; public names are {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return __all__

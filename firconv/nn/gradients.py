@@ -1,0 +1,113 @@
+"""The weights' gradient: the adjoint problem in the taps, with the output's gradient as taps.
+
+    gw[o, i, k] = Σ_n Σ_t gy[n, o, t]·x̃[n, i, t·stride + k·dilation − lo]
+
+Every pair of channels (o, i) of a group is a correlation of its own; the batch is an axis of taps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from firconv import planner, threads
+from firconv.nn import words
+from firconv.nn.engine import Bank, Engine, facts, renormalised
+from firconv.nn.words import Words
+from firconv.planner import Candidate
+from firconv.problem import Ints, Problem, taps_adjoint
+
+
+@dataclass(frozen=True)
+class GradientMethod:
+    """One algorithm for the weights' gradient of a layer.
+
+    ``candidate(problem)`` costs it for the layer's forward problem, or is None; ``run(problem, gy, x, gw, workers)``
+    fills gw (O, C/groups, *K), all of the problem's dtype.
+    """
+
+    name: str
+    candidate: Callable[[Problem], Candidate | None]
+    run: Callable[[Problem, np.ndarray, np.ndarray, np.ndarray, int], None]
+
+
+#: In addition to the engine.
+METHODS: tuple[GradientMethod, ...] = ()
+
+
+@lru_cache(maxsize=256)
+def _described(call: Words, gy: Ints, x: Ints, kinds: tuple[np.dtype, np.dtype]) -> Problem:
+    """The layer's problem; kinds are those of x and gy.
+
+    Raises
+    ------
+    ValueError
+        For the boundary "omit", and as `words.of_gradient`.
+    """
+    problem = words.of_gradient(call, gy, x, call.shape, kinds)
+    if renormalised(problem):
+        raise ValueError(
+            f"{call}: boundary={call.boundary!r} divides by sums of the weights, so the output is not linear in them "
+            "and this gradient is no sum: use another boundary"
+        )
+    return problem
+
+
+def of_weights(call: Words, gy: np.ndarray, x: np.ndarray, method: str, workers: int | None) -> np.ndarray:
+    """gw for checked arrays; see `firconv.nn.conv_weight_gradient`."""
+    count = threads.resolve(workers)
+    kinds = x.dtype.newbyteorder("="), gy.dtype.newbyteorder("=")
+    try:
+        problem = _described(call, gy.shape, x.shape, kinds)
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        problem = _described.__wrapped__(call, gy.shape, x.shape, kinds)
+    gy, x = gy.astype(kinds[1], copy=False), x.astype(kinds[0], copy=False)
+    gw = np.empty(call.shape, problem.dtype)
+    fast = _fast(call, problem, method)
+    if fast is not None:
+        fast.run(problem, gy, x, gw, count)
+    else:
+        _through_engine(call, problem, (gy, x, gw), method, count)
+    return gw
+
+
+def _fast(call: Words, problem: Problem, method: str) -> GradientMethod | None:
+    """The algorithm asked for, or the cheapest that applies, or None for the engine.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method, and one that cannot serve this layer.
+    """
+    known = {m.name: m for m in METHODS}
+    if method not in known and method not in ("auto", "direct", "overlap_save", "fft", "reference"):
+        names = ", ".join(["auto", "direct", "overlap_save", "fft", *known, "reference"])
+        raise ValueError(f"{call}: method={method!r} is unknown: use one of {names}")
+    if method in known:
+        if known[method].candidate(problem) is None:
+            raise ValueError(f"{call}: method={method!r} cannot serve this layer: use method='auto' or 'direct'")
+        return known[method]
+    found = [(c.shared, m.name) for m in METHODS if (c := m.candidate(problem)) is not None]
+    return known[min(found)[1]] if found and method == "auto" else None
+
+
+def _through_engine(call: Words, problem: Problem, arrays: Any, method: str, workers: int) -> None:
+    gy, x, gw = arrays
+    outs, ins = problem.channels_out, problem.channels_in
+    pairs = replace(taps_adjoint(problem), taps_dtype=gy.dtype, channels_in=1)
+    taps = gy.swapaxes(0, 1).reshape(problem.groups, outs, 1, *problem.outputs)
+    found = facts(pairs, taps)
+    engine = Engine(pairs, planner.decide(pairs, found, method, None, call.op), found, taps, str(call))
+    target = gw.reshape(problem.groups, outs, ins, 1, *gw.shape[2:])
+    banks = [
+        Bank(g, x[:, None, g * ins + i].swapaxes(0, 1), target[g, :, i])
+        for g in range(problem.groups)
+        for i in range(ins)
+    ]
+    engine.run(x, banks, workers)

@@ -1,0 +1,371 @@
+"""The words of layers: stride, padding, dilation and groups become one validated `Problem`.
+
+A layer is the correlation, per spatial axis,
+
+    y[n, o, t] = b[o] + Σ_i Σ_k w[o, i, k] · x̃[n, i, t·stride + k·dilation − lo]
+
+of x (N, C, *lengths) with w (O, C/groups, *K), lo and hi the padding of the two ends.
+The batch is an axis in front along which nothing is filtered.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from firconv import boundary as bd
+from firconv import describe
+from firconv.problem import Ints, Problem, extent
+
+PADDINGS = ("valid", "same", "same_lower", "causal")
+Pads = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The keywords of one call, as the user wrote them.
+
+    `shape` is ``output_shape`` of a transposed layer, ``x_shape`` and ``w_shape`` of the gradients.
+    """
+
+    op: str
+    stride: Any = 1
+    padding: Any = 0
+    dilation: Any = 1
+    groups: Any = 1
+    boundary: Any = "zero"
+    output_padding: Any = 0
+    shape: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.op}({_OPERANDS.get(self.op, 'x, w')})"
+
+
+_OPERANDS = {
+    "conv_input_gradient": "gy, w, x_shape",
+    "conv_weight_gradient": "gy, x, w_shape",
+    "max_pool": "x, size",
+    "avg_pool": "x, size",
+}
+
+
+# ── numbers per axis ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def integer(call: Any, name: str, value: Any, least: int) -> int:
+    """One whole number of at least `least`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{call}: {name}={value!r} is not an int: give a whole number of at least {least}") from None
+    if number < least:
+        raise ValueError(f"{call}: {name}={value!r} must be at least {least}")
+    return number
+
+
+def per_axis(call: Any, name: str, value: Any, count: int, least: int = 1) -> Ints:
+    """One whole number for each spatial axis, from one for all or one per axis.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For values that are no whole numbers of at least `least`, and for another count.
+    """
+    if not isinstance(value, (tuple, list)) and not (isinstance(value, np.ndarray) and value.ndim):
+        return (integer(call, name, value, least),) * count
+    if len(value) != count:
+        raise ValueError(
+            f"{call}: {name}={value!r} has {len(value)} entries for {count} spatial axes: give one number for all, "
+            f"or {count}"
+        )
+    return tuple(integer(call, name, entry, least) for entry in value)
+
+
+# ── padding ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pads(call: Any, padding: Any, lengths: Ints, extents: Ints, stride: Ints) -> Pads:
+    """(lo, hi) for each spatial axis: how far output 0 reads before the first sample, the last beyond the last one.
+
+    Parameters
+    ----------
+    padding : int, one per axis, one (lo, hi) pair per axis, or a word
+        "same": ⌈length/stride⌉ outputs, an odd sample at the end (SAME_UPPER), with "same_lower" at the start;
+        "causal": everything at the start, so that an output reads no later sample; "valid": none.
+    extents : (K−1)·dilation + 1
+
+    Raises
+    ------
+    TypeError, ValueError
+        For unknown words, and for numbers that are not one per axis.
+    """
+    if isinstance(padding, str):
+        if padding not in PADDINGS:
+            raise ValueError(
+                f"{call}: padding={padding!r} is unknown: use {', '.join(map(repr, PADDINGS))}, an int, one int per "
+                "axis, or one (lo, hi) pair per axis"
+            )
+        return tuple(_named(padding, n, e, s) for n, e, s in zip(lengths, extents, stride, strict=True))
+    count = len(lengths)
+    padding = padding.tolist() if isinstance(padding, np.ndarray) else padding
+    if _has_pairs(padding):
+        if len(padding) != count:
+            raise ValueError(
+                f"{call}: padding={padding!r} has {len(padding)} pairs for {count} spatial axes: give one (lo, hi) "
+                "pair per axis"
+            )
+        return tuple(_pair(call, entry) for entry in padding)
+    if count == 1 and isinstance(padding, (tuple, list)) and len(padding) == 2:
+        return (_pair(call, padding),)
+    return tuple((p, p) for p in per_axis(call, "padding", padding, count, 0))
+
+
+def _has_pairs(padding: Any) -> bool:
+    return isinstance(padding, (tuple, list)) and any(isinstance(entry, (tuple, list)) for entry in padding)
+
+
+def _pair(call: Any, entry: Any) -> tuple[int, int]:
+    if not isinstance(entry, (tuple, list)) or len(entry) != 2:
+        raise ValueError(f"{call}: padding entry {entry!r} is no (lo, hi) pair: give two ints for every axis")
+    return integer(call, "padding", entry[0], 0), integer(call, "padding", entry[1], 0)
+
+
+def _named(word: str, n: int, e: int, stride: int) -> tuple[int, int]:
+    return _shared(word, max(0, (-(-n // stride) - 1) * stride + e - n), e)
+
+
+def _shared(word: str, total: int, e: int) -> tuple[int, int]:
+    """A total of padding divided between the two ends."""
+    if word == "causal":
+        return e - 1, max(0, total - e + 1)
+    if word == "same":
+        return total // 2, total - total // 2
+    return (total - total // 2, total // 2) if word == "same_lower" else (0, 0)
+
+
+def outputs(call: Any, lengths: Ints, extents: Ints, stride: Ints, padded: Pads, kernel: Ints, dilation: Ints) -> Ints:
+    """⌊(length + lo + hi − extent)/stride⌋ + 1 per axis.
+
+    Raises
+    ------
+    ValueError
+        Where a kernel is larger than the padded input.
+    """
+    for axis, (n, e, (lo, hi)) in enumerate(zip(lengths, extents, padded, strict=True)):
+        if e > n + lo + hi:
+            raise ValueError(
+                f"{call}: the kernel is larger than the padded input along spatial axis {axis}: it spans {e} samples "
+                f"({kernel[axis]} taps, dilation {dilation[axis]}), the input has {n} + padding {lo} + {hi} = "
+                f"{n + lo + hi}: use a padding of {e - n} in all, or a kernel that spans at most {n + lo + hi}"
+            )
+    return tuple(
+        (n + lo + hi - e) // s + 1 for n, e, s, (lo, hi) in zip(lengths, extents, stride, padded, strict=True)
+    )
+
+
+# ── the problem of a layer ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ranks(call: Any, first: str, x_shape: Ints, w_shape: Ints) -> None:
+    """One rank of at least three for both.
+
+    Raises
+    ------
+    ValueError
+        For mixed ranks, and where there is no spatial axis.
+    """
+    if len(w_shape) < 3:
+        raise ValueError(
+            f"{call}: w has shape {w_shape}, {len(w_shape)} dimensions: a layer has at least 3 "
+            "(out channels, in channels per group, one spatial axis)"
+        )
+    if len(x_shape) != len(w_shape):
+        hint = f"add the batch axis, {first}[None]" if len(x_shape) == len(w_shape) - 1 else "give both the same rank"
+        raise ValueError(
+            f"{call}: {first} has {len(x_shape)} dimensions {x_shape} and w has {len(w_shape)} {w_shape}: "
+            f"{first} needs {len(w_shape)} (batch, channels, then as many spatial axes as w has): {hint}"
+        )
+
+
+def _channels(call: Any, groups: Any, channels: int, w_shape: Ints) -> int:
+    """The number of groups, after the channels were checked against it.
+
+    Raises
+    ------
+    ValueError
+        Where channels do not divide into the groups, or w does not have as many as x.
+    """
+    count = integer(call, "groups", groups, 1)
+    for name, number in (("input channels", channels), ("output channels (w.shape[0])", w_shape[0])):
+        if number % count:
+            fits = ", ".join(str(g) for g in range(1, number + 1) if number % g == 0)
+            raise ValueError(f"{call}: {number} {name} do not divide into groups={count}: groups may be {fits}")
+    if channels // count != w_shape[1]:
+        raise ValueError(
+            f"{call}: x has {channels} channels and w takes {w_shape[1]} per group in groups={count}, "
+            f"{w_shape[1] * count} in all: give x {w_shape[1] * count} channels, or w the shape "
+            f"{(w_shape[0], channels // count, *w_shape[2:])}"
+        )
+    return count
+
+
+def forward(call: Words, x_shape: Ints, w_shape: Ints, kinds: tuple[np.dtype, np.dtype]) -> Problem:
+    """The problem of a layer on x of this shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For every argument that cannot mean anything.
+    """
+    _ranks(call, "x", x_shape, w_shape)
+    groups = _channels(call, call.groups, x_shape[1], w_shape)
+    count = len(w_shape) - 2
+    stride, dilation = (per_axis(call, name, getattr(call, name), count) for name in ("stride", "dilation"))
+    extents = tuple(map(extent, w_shape[2:], dilation))
+    padded = pads(call, call.padding, x_shape[2:], extents, stride)
+    lengths = outputs(call, x_shape[2:], extents, stride, padded, w_shape[2:], dilation)
+    return _problem(call, x_shape, w_shape, kinds, groups, (stride, dilation, padded, lengths))
+
+
+def _problem(
+    call: Words, x_shape: Ints, w_shape: Ints, kinds: tuple[np.dtype, np.dtype], groups: int, geometry: Any
+) -> Problem:
+    stride, dilation, padded, lengths = geometry
+    rules = bd.parse(call.boundary, len(w_shape) - 2)
+    renormalised = any(rule.name == "omit" for ends in rules for rule in ends)
+    return Problem(
+        signal=(x_shape[0], *x_shape[2:]),
+        taps=(1, *w_shape[2:]),
+        outputs=(x_shape[0], *lengths),
+        pad=(0, *(lo for lo, _ in padded)),
+        up=(1,) * len(w_shape[1:]),
+        down=(1, *stride),
+        dilation=(1, *dilation),
+        boundary=((bd.Rule("zero"), bd.Rule("zero")), *rules),
+        groups=groups,
+        channels_in=w_shape[1],
+        channels_out=w_shape[0] // groups,
+        signal_dtype=kinds[0],
+        taps_dtype=kinds[1],
+        dtype=describe.result_dtype(*kinds, renormalised),
+    )
+
+
+# ── transposed: which input lengths give these outputs ────────────────────────────────────────────────────────────────
+
+
+def transposed(call: Words, x_shape: Ints, w_shape: Ints, kinds: tuple[np.dtype, np.dtype]) -> Problem:
+    """The layer whose adjoint is asked for: from the transposed layer's output lengths to those of x.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `forward`, and for an output padding or output shape that no layer fits.
+    """
+    _ranks(call, "x", x_shape, w_shape)
+    groups = integer(call, "groups", call.groups, 1)
+    if x_shape[1] != w_shape[0] or w_shape[0] % groups:
+        fits = ", ".join(str(g) for g in range(1, w_shape[0] + 1) if w_shape[0] % g == 0)
+        raise ValueError(
+            f"{call}: x has {x_shape[1]} channels, w takes {w_shape[0]} (w.shape[0]) in groups={groups}: x and w must "
+            f"agree, and groups divide them ({fits})"
+        )
+    count = len(w_shape) - 2
+    stride, dilation = (per_axis(call, name, getattr(call, name), count) for name in ("stride", "dilation"))
+    more = _output_padding(call, stride, dilation)
+    extents = tuple(map(extent, w_shape[2:], dilation))
+    lengths, padded = _unpadded(call, x_shape[2:], extents, stride, more)
+    shape = (x_shape[0], groups * w_shape[1], *lengths)
+    return _problem(call, shape, w_shape, kinds, groups, (stride, dilation, padded, x_shape[2:]))
+
+
+def _output_padding(call: Words, stride: Ints, dilation: Ints) -> Ints:
+    more = per_axis(call, "output_padding", call.output_padding, len(stride), 0)
+    for axis, (p, s, d) in enumerate(zip(more, stride, dilation, strict=True)):
+        if p >= max(s, d):
+            raise ValueError(
+                f"{call}: output_padding={call.output_padding!r} is too large along spatial axis {axis}: it must be "
+                f"smaller than the stride ({s}) or the dilation ({d}), so at most {max(s, d) - 1}"
+            )
+    return more
+
+
+def _unpadded(call: Words, n: Ints, extents: Ints, stride: Ints, more: Ints) -> tuple[Ints, Pads]:
+    """Lengths of the transposed layer's output and the padding that it takes away."""
+    count = len(n)
+    wanted = None if call.shape is None else _output_shape(call, call.shape, count)
+    widest = tuple((m - 1) * s + e + p for m, s, e, p in zip(n, stride, extents, more, strict=True))
+    if isinstance(call.padding, str) and call.padding in ("same", "same_lower", "causal"):
+        lengths = wanted or tuple(m * s for m, s in zip(n, stride, strict=True))
+        word = call.padding
+        padded = tuple(
+            _shared(word, max(0, w - length), e) for w, length, e in zip(widest, lengths, extents, strict=True)
+        )
+    else:
+        padded = pads(call, call.padding, n, extents, stride)
+        lengths = tuple(w - lo - hi for w, (lo, hi) in zip(widest, padded, strict=True))
+    _fits(call, wanted or lengths, widest, padded, stride, more)
+    return wanted or lengths, padded
+
+
+def _output_shape(call: Words, value: Any, count: int) -> Ints:
+    """The spatial lengths asked for; batch and channels may stand in front."""
+    if isinstance(value, (tuple, list)) and len(value) == count + 2:
+        value = value[2:]
+    return per_axis(call, "output_shape", value, count)
+
+
+def _fits(call: Words, lengths: Ints, widest: Ints, padded: Pads, stride: Ints, more: Ints) -> None:
+    for axis, (length, w, (lo, hi), s, p) in enumerate(zip(lengths, widest, padded, stride, more, strict=True)):
+        least = w - lo - hi
+        if least < 1 and length < 1:
+            raise ValueError(
+                f"{call}: padding={call.padding!r} takes {lo} + {hi} samples of {w} along spatial axis {axis} and "
+                f"leaves none: use at most {w - 1} in all"
+            )
+        last = max(least, w - p - lo - hi + s - 1)
+        if not max(1, least) <= length <= last:
+            raise ValueError(
+                f"{call}: output_shape={call.shape!r} does not fit along spatial axis {axis}: with this stride ({s}), "
+                f"kernel and padding the output has {max(1, least)} to {last} samples"
+            )
+
+
+# ── gradients ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_gradient(call: Words, gy: Ints, x_shape: Ints, w_shape: Ints, kinds: tuple[np.dtype, np.dtype]) -> Problem:
+    """The problem of the layer whose gradient is asked for, after gy was checked to have the shape of its output.
+
+    Raises
+    ------
+    ValueError
+        Where gy has another shape, and as `forward`.
+    """
+    problem = forward(call, x_shape, w_shape, kinds)
+    shape = (problem.outputs[0], w_shape[0], *problem.outputs[1:])
+    if gy != shape:
+        raise ValueError(f"{call}: gy has shape {gy}, the layer's output has {shape}: pass the output's gradient")
+    return problem
+
+
+def shape(call: Any, name: str, value: Any) -> Ints:
+    """A shape given as a tuple of whole numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else.
+    """
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{call}: {name}={value!r} is not a tuple of ints: pass the array's shape")
+    return tuple(integer(call, name, entry, 1) for entry in value)

@@ -1,0 +1,135 @@
+"""The words of layers: lengths and padding, and an error for whatever cannot mean anything."""
+
+import numpy as np
+import pytest
+
+from firconv import nn
+
+X, W = np.ones((2, 4, 9, 8)), np.ones((6, 2, 3, 3))
+
+
+def lengths(padding, **words):
+    return nn.conv(X, W, groups=2, padding=padding, **words).shape[2:]
+
+
+def test_padding_words():
+    assert lengths("valid") == lengths(0) == (7, 6)
+    assert lengths(1) == lengths((1, 1)) == lengths(((1, 1), (1, 1))) == lengths([[1, 1], (1, 1)]) == (9, 8)
+    assert lengths((0, 2)) == (7, 10)
+    assert lengths(np.array([2, 1])) == (11, 8)
+    for word in ("same", "same_lower", "causal"):
+        for stride in (1, 2, 3, (2, 5)):
+            for dilation in (1, 2, (3, 1)):
+                s = np.broadcast_to(stride, 2)
+                assert lengths(word, stride=stride, dilation=dilation) == tuple(-(-np.array([9, 8]) // s))
+
+
+def test_the_odd_sample_of_padding_goes_where_the_word_says():
+    x, w = np.arange(1.0, 5).reshape(1, 1, 4), np.array([[[1.0, 10.0]]])
+    assert nn.conv(x, w, padding="same").ravel().tolist() == [21, 32, 43, 4]
+    assert nn.conv(x, w, padding="same_lower").ravel().tolist() == [10, 21, 32, 43]
+    assert nn.conv(x, w, padding="causal").ravel().tolist() == [10, 21, 32, 43]
+    assert nn.conv(x, w, padding=((1, 0),)).ravel().tolist() == [10, 21, 32, 43]
+    assert nn.conv(x, w, padding=(0, 1)).ravel().tolist() == [21, 32, 43, 4]
+
+
+def test_causal_outputs_read_no_later_sample():
+    rng = np.random.default_rng(1)
+    x, w = rng.standard_normal((1, 2, 20)), rng.standard_normal((3, 2, 4))
+    later = x.copy()
+    later[..., 11:] = 99
+    y, z = (nn.conv(v, w, padding="causal", dilation=2) for v in (x, later))
+    assert np.array_equal(y[..., :11], z[..., :11]) and not np.array_equal(y[..., 11], z[..., 11])
+
+
+def test_transposed_lengths():
+    x, w = np.ones((1, 2, 5)), np.ones((2, 3, 4))
+
+    def length(**words):
+        return nn.conv_transpose(x, w, **words).shape[2]
+
+    assert length() == 8 and length(stride=3) == 16 and length(stride=3, output_padding=2) == 18
+    assert length(stride=3, output_shape=17) == 17 == length(stride=3, output_shape=(1, 3, 17))
+    assert [length(stride=s, padding=p) for s in (1, 2, 3, 6) for p in ("same", "same_lower", "causal")] == [
+        5, 5, 5, 10, 10, 10, 15, 15, 15, 30, 30, 30]  # fmt: skip
+    assert length(stride=2, padding="same", output_shape=9) == 9
+    assert length(dilation=3, output_padding=2) == 16
+
+
+def test_transposed_outputs_of_every_padding_word_are_the_adjoint():
+    rng = np.random.default_rng(2)
+    w = rng.standard_normal((2, 3, 4))
+    for word in ("same", "same_lower", "causal", "valid", 1):
+        for stride in (1, 2, 3):
+            v = rng.standard_normal((1, 2, 5))
+            up = nn.conv_transpose(v, w, stride=stride, padding=word)
+            u = rng.standard_normal(up.shape)
+            down = nn.conv(u, w, stride=stride, padding=word)
+            assert down.shape == v.shape, (word, stride)
+            assert np.isclose(np.vdot(down, v), np.vdot(u, up), rtol=1e-12), (word, stride)
+
+
+def call(op="conv", x=X, w=W, **words):
+    return lambda: getattr(nn, op)(x, w, **{"groups": 2, **words})
+
+
+BAD = [
+    (call(groups=3), ValueError, r"conv\(x, w\): 4 input channels do not divide into groups=3: groups may be 1, 2, 4"),
+    (call(w=np.ones((5, 2, 3, 3))), ValueError, r"5 output channels \(w.shape\[0\]\) do not divide.*may be 1, 5"),
+    (call(groups=1), ValueError, "x has 4 channels and w takes 2 per group in groups=1, 2 in all: give x 2 channels"),
+    (call(groups=0), ValueError, "groups=0 must be at least 1"),
+    (call(groups=1.5), TypeError, "groups=1.5 is not an int"),
+    (call(w=np.ones((6, 2, 10, 3))), ValueError,
+     r"along spatial axis 0: it spans 10 samples \(10 taps, dilation 1\), the input has 9 \+ padding 0 \+ 0 = 9"),
+    (call(dilation=(1, 5)), ValueError, "use a padding of 3 in all, or a kernel that spans at most 8"),
+    (call(padding="full"), ValueError, "padding='full' is unknown: use 'valid', 'same', 'same_lower', 'causal'"),
+    (call(padding=-1), ValueError, "padding=-1 must be at least 0"),
+    (call(padding=(1, 2, 3)), ValueError, r"padding=\(1, 2, 3\) has 3 entries for 2 spatial axes"),
+    (call(padding=((1, 2),)), ValueError, "has 1 pairs for 2 spatial axes: give one"),
+    (call(padding=((1, 2), 3)), ValueError, r"padding entry 3 is no \(lo, hi\) pair"),
+    (call(padding=((1, 2, 3), (1, 1))), ValueError, r"padding entry \(1, 2, 3\) is no"),
+    (call(stride=0), ValueError, "stride=0 must be at least 1"),
+    (call(stride="2"), TypeError, "stride='2' is not an int"),
+    (call(dilation=(1, 2, 3)), ValueError, r"dilation=\(1, 2, 3\) has 3 entries for 2 spatial axes: give one number"),
+    (call(x=X[0]), ValueError, r"x has 3 dimensions.*and w has 4.*add the batch axis, x\[None\]"),
+    (call(w=np.ones((6, 2, 3))), ValueError, "x has 4 dimensions.*and w has 3.*give both the same rank"),
+    (call(x=np.ones((2, 4)), w=np.ones((6, 2))), ValueError, "w has shape .* 2 dimensions: a layer has at least 3"),
+    (call(boundary="mirror"), ValueError, "boundary='mirror' means two things"),
+    (call(boundary=["zero"]), ValueError, "has 1 entries for 2 filtered axes"),
+    (call(bias=np.ones(4)), ValueError, r"bias has shape \(4,\), the layer has 6 output channels"),
+    (call(method="gemmini"), ValueError, "method='gemmini' is unknown: use one of auto, direct"),
+    (call(rtol=1e-40), ValueError, "rtol=1e-40 cannot be reached"),
+    (call(x=np.ones((0, 4, 9, 8))), ValueError, r"conv\(x, w\): x is empty"),
+    (call(w=np.ones(W.shape, object)), TypeError, r"conv\(x, w\): w has dtype object"),
+    (call(x=X.astype(int), w=W.astype(int), bias=[2**64 - 1] * 6), OverflowError, "bias does not fit int64"),
+    (call(x=np.full(X.shape, 2**62), w=W.astype(int)), OverflowError, "an output does not fit int64"),
+    (call("conv_transpose"), ValueError, r"conv_transpose\(x, w\): x has 4 channels, w takes 6"),
+    (call("conv_transpose", w=np.ones((4, 2, 3, 3)), groups=3), ValueError,
+     r"groups=3.*groups divide them \(1, 2, 4\)"),
+    (call("conv_transpose", w=np.ones((4, 2, 3, 3)), stride=2, output_padding=2), ValueError,
+     r"output_padding=2 is too large along spatial axis 0: it must be smaller than the stride \(2\) or the dilation"),
+    (call("conv_transpose", w=np.ones((4, 2, 3, 3)), stride=2, output_shape=30), ValueError,
+     r"output_shape=30 does not fit along spatial axis 0: with this stride \(2\).*has 19 to 20 samples"),
+    (call("conv_transpose", w=np.ones((4, 2, 3, 3)), padding=6), ValueError, r"takes 6 \+ 6 samples of 11.*at most 10"),
+    (call("conv_transpose", w=np.ones((4, 2, 3, 3)), padding=1, boundary=("constant", 1)), ValueError,
+     r"boundary=\('constant', 1\) is affine, not linear, and has no adjoint"),
+    (lambda: nn.conv_input_gradient(X, W, (2, 4, 9, 8), groups=2), ValueError,
+     r"gy has shape \(2, 4, 9, 8\), the layer's output has \(2, 6, 7, 6\)"),
+    (lambda: nn.conv_input_gradient(X, W, 9), TypeError, "x_shape=9 is not a tuple of ints"),
+    (lambda: nn.conv_weight_gradient(X, X, (1, 4, 0, 1)), ValueError, "w_shape=0 must be at least 1"),
+    (lambda: nn.conv_weight_gradient(np.ones((1, 1, 4)), np.ones((1, 1, 4)), (1, 1, 3), padding=1, boundary="omit"),
+     ValueError, "boundary='omit' divides by sums of the weights"),
+    (lambda: nn.conv_weight_gradient(np.ones((1, 1, 4)), np.ones((1, 1, 4)), (1, 1, 1), method="x"),
+     ValueError, "method='x' is unknown"),
+    (lambda: nn.conv_bias_gradient(np.ones((2, 3))), ValueError,
+     r"gy has shape \(2, 3\); a layer's output has at least"),
+    (lambda: nn.plan(X, W, op="convolve"), ValueError, "op='convolve' is unknown: use 'conv' or 'conv_transpose'"),
+    (lambda: nn.plan(X, W, groups=2)(X[:1]), ValueError, r"x has shape \(1, 4, 9, 8\) .*; this plan is for"),
+    (lambda: nn.convolve, AttributeError, "module 'firconv.nn' has no attribute 'convolve'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "kind", "match"), BAD, ids=range(len(BAD)))
+def test_errors_say_what_would_fit(wrong, kind, match):
+    with pytest.raises(kind, match=match):
+        wrong()
