@@ -24,8 +24,24 @@ _HOME = {
     "warmup": "config",
     "FIR": "systems",
     "IIR": "systems",
+    "identify": "identification",
+    "translate": "translation",
+    "align": "alignment",
+    "normalized_correlate": "matching",
 }
-_MODULES = ("nn", "signal", "systems", "response", "design", "filters", "plots", "files", "streaming")
+_MODULES = (
+    "design",
+    "files",
+    "filters",
+    "identities",
+    "interop",
+    "nn",
+    "plots",
+    "response",
+    "signal",
+    "streaming",
+    "systems",
+)
 
 __all__ = sorted([*_HOME, *_MODULES, "__version__"])  # noqa: PLE0605
 

@@ -139,6 +139,11 @@ def _checked(name: str, value: ArrayLike) -> np.ndarray:
     return array
 
 
+def _power(a: np.ndarray) -> float:
+    """The power of two next to the largest sample."""
+    return float(2.0 ** np.clip(np.frexp(np.abs(a).max())[1], -1000, 1000))
+
+
 def _turned(a: np.ndarray, flip: bool, conjugate: bool) -> np.ndarray:
     a = a[(slice(None, None, -1),) * a.ndim] if flip else a
     return a.conj() if conjugate else a
@@ -197,6 +202,8 @@ def _aligned(
     a: np.ndarray, b: np.ndarray, lag: tuple[int, ...], flip: bool, conjugate: bool, subsample: bool
 ) -> Alignment:
     a = _turned(a, flip, conjugate)
+    unit = _power(b) / _power(a)
+    a, b = a / _power(a), b / _power(b)  # squares neither vanish nor overflow, and nothing is rounded
     p, q = _parts(a, b, lag)
     gain = np.vdot(p, q) / np.vdot(p, p)
     outside = np.abs(b).copy()
@@ -209,6 +216,7 @@ def _aligned(
         rho = float(np.sqrt(max(0.0, 1 - np.vdot(rest, rest).real / np.vdot(q, q).real)))
     top = float(np.abs(b).max())
     here = float(np.abs(q).max()) or 1.0
+    gain = gain * unit
     number = complex(gain) if b.dtype.kind == "c" or a.dtype.kind == "c" else float(np.real(gain))
     return Alignment(
         shown,
