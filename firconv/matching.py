@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,15 +65,18 @@ def normalized_correlate(
             "match channel by channel, or give a template of as many dimensions"
         )
     centred = h - h.mean()
+    centred -= centred.mean()  # what the first mean rounded away
     energy = float(np.sum(centred**2))
     if energy <= 1e-24 * float(np.sum(h**2)) or energy == 0:
         raise ValueError(
             "normalized_correlate(x, template): the template is constant, so nothing resembles it more than another"
         )
+    level = _level(signal, boundary)
+    signal, boundary = signal - level, _mapped(boundary, partial(_lowered, level=level))
     settings = {"boundary": boundary, "origin": origin, "workers": workers}
     ones = np.ones(h.shape)
     total = correlate(signal, ones, mode, **settings)
-    squares = correlate(signal**2, ones, mode, **_squared(settings))
+    squares = correlate(signal**2, ones, mode, **{**settings, "boundary": _mapped(boundary, _squared)})
     product = correlate(signal, centred, mode, **settings)
     variance = squares - total**2 / h.size
     doubtful = variance <= DOUBTFUL * squares
@@ -91,22 +96,39 @@ def _real(name: str, value: ArrayLike) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _squared(settings: dict[str, Any]) -> dict[str, Any]:
-    """The boundary of x²: squares of a constant are another constant, signs vanish."""
+# ── boundaries of what is filtered in place of x ──────────────────────────────────────────────────────────────────────
 
-    def square(rule: bd.Rule) -> Any:
-        if rule.name in ("antireflect", "omit"):
-            raise ValueError(
-                f"normalized_correlate(x, template): boundary={rule.name!r} has no windowed energy; use zero, edge, "
-                "symmetric, reflect, wrap or a constant"
-            )
-        changed = {"antisymmetric": bd.Rule("symmetric"), "constant": bd.Rule("constant", rule.value**2)}
-        return changed.get(rule.name, rule)
 
-    given = settings["boundary"]
-    count = len(given) if isinstance(given, list) else 1
-    pairs = [tuple(square(rule) for rule in ends) for ends in bd.parse(given, count)]
-    return {**settings, "boundary": pairs if isinstance(given, list) else pairs[0]}
+def _mapped(boundary: Any, change: Callable[[bd.Rule], bd.Rule]) -> Any:
+    """The boundary with every rule changed."""
+    count = len(boundary) if isinstance(boundary, list) else 1
+    pairs = [(change(low), change(high)) for low, high in bd.parse(boundary, count)]
+    return pairs if isinstance(boundary, list) else pairs[0]
+
+
+def _level(x: np.ndarray, boundary: Any) -> float:
+    """A whole number near the mean: without it, windows of a bright image lose no digits to their brightness."""
+    kept = bd.parse(boundary, len(boundary) if isinstance(boundary, list) else 1)
+    odd = any(rule.name == "antisymmetric" for ends in kept for rule in ends)
+    mean = float(x.mean())
+    return 0.0 if odd or not np.isfinite(mean) else float(np.round(mean))
+
+
+def _lowered(rule: bd.Rule, level: float) -> bd.Rule:
+    """The rule of x − level."""
+    value = {"zero": 0.0, "constant": rule.value}.get(rule.name)
+    return rule if value is None or level == 0 else bd.Rule("constant", value - level)
+
+
+def _squared(rule: bd.Rule) -> bd.Rule:
+    """The rule of x²: squares of a constant are another constant, signs vanish."""
+    if rule.name in ("antireflect", "omit"):
+        raise ValueError(
+            f"normalized_correlate(x, template): boundary={rule.name!r} has no windowed energy; use zero, edge, "
+            "symmetric, reflect, wrap or a constant"
+        )
+    changed = {"antisymmetric": bd.Rule("symmetric"), "constant": bd.Rule("constant", rule.value**2)}
+    return changed.get(rule.name, rule)
 
 
 def _again(

@@ -181,7 +181,8 @@ def by_hand(x, h):
         return ((w * t).sum(axes) / np.sqrt((w**2).sum(axes) * (t**2).sum())).astype(float)
 
 
-@pytest.mark.parametrize("shape, size", [((90,), (7,)), ((31, 40), (5, 8)), ((31, 40), (1, 6)), ((9, 10, 11), (3, 4, 2))])
+@pytest.mark.parametrize("shape, size", [((90,), (7,)), ((31, 40), (5, 8)), ((31, 40), (1, 6)),
+                                         ((9, 10, 11), (3, 4, 2))])
 @pytest.mark.parametrize("offset, scale", [(0, 1), (1e3, 1), (-3, 1e-6), (5e5, 2)])
 def test_every_window_is_pearsons_r(shape, size, offset, scale):
     x = offset + scale * noise(*shape)
@@ -223,6 +224,12 @@ def test_scikit_image_of_one_dimension_by_an_image_of_one_row():
     feature = pytest.importorskip("skimage.feature")
     x = noise(80)
     assert_allclose(normalized_correlate(x, x[9:20]), feature.match_template(x[None], x[None, 9:20])[0], atol=1e-10)
+
+
+def test_a_bright_image_is_as_exact_as_a_dark_one():
+    x = RNG.integers(0, 3, (40, 50)).astype("uint8")
+    h = x[4:9, 5:12]
+    np.testing.assert_array_equal(normalized_correlate(x + np.uint8(250), h), normalized_correlate(x, h))
 
 
 def test_where_nothing_varies_the_score_is_zero():
