@@ -42,7 +42,9 @@ def failures(text, where="page"):
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_examples_of_a_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # pages write files
-    assert not failures(page.read_text(encoding="utf-8"), str(page))
+    wrong = failures(page.read_text(encoding="utf-8"), str(page))
+    if wrong:
+        pytest.fail(wrong, pytrace=False)
 
 
 def test_a_wrong_example_is_found():
