@@ -19,7 +19,7 @@ version = release = firconv.__version__
 
 extensions = [
     "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "myst_nb", "sphinx_copybutton",
-    "mathml", "bars",  # ours, in tools/
+    "mathml", "plain",  # ours, in tools/
 ]
 html_math_renderer = "mathml"
 exclude_patterns = ["figures", "tools"]
@@ -48,5 +48,6 @@ copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = "firconv"
 html_static_path = ["static"]
+html_favicon = "static/icon.svg"
 html_css_files = ["site.css"]
 html_copy_source = False

@@ -3,7 +3,7 @@
     python -m pip install selenium                  # and Debian's chromium, chromium-driver
     python docs/tools/browse.py site [screenshots]
 
-A page fails if anything sticks out of the screen, an image does not load, a script fails or a request leaves the machine.
+A page fails if anything sticks out of the screen, an image or a script fails, or a request leaves the machine.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ const wide = document.documentElement.clientWidth;
 const inside = e => { for (; e; e = e.parentElement)
     if (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(e).overflowX) && e !== document.body
         && e !== document.documentElement) return true; return false; };
-const out = [...document.querySelectorAll('article *')].filter(e => e.getBoundingClientRect().right > wide + 1 && !inside(e));
+const out = [...document.querySelectorAll('article *')]
+    .filter(e => e.getBoundingClientRect().right > wide + 1 && !inside(e));
 return [document.documentElement.scrollWidth - wide,
         out.slice(0, 3).map(e => e.tagName + '.' + e.className + ' ' + (e.textContent || '').trim().slice(0, 40))];
 """
-BROKEN_IMAGES = "return [...document.images].filter(i => i.complete && !i.naturalWidth && i.src).map(i => i.src.slice(0, 80));"
+BROKEN_IMAGES = "return [...document.images].filter(i => !i.naturalWidth && i.src).map(i => i.src.slice(0, 80));"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

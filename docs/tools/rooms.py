@@ -17,6 +17,7 @@ ROOMS = {
     "firconv.filters": "Named kernels",
     "firconv.operators": "Matrices and operators",
     "firconv.matching": "Matching",
+    "firconv.nn": "Layers",
     "firconv.plots": "Figures",
     "firconv.files": "Files",
     "firconv.identities": "Laws",
