@@ -158,7 +158,7 @@ def separable(problem: Problem, real: str, planes: int, terms: int, m: Machine) 
     macs = float(outs) * sum(lengths) * planes * terms
     passes = len(lengths) * terms
     copy = m.copy64 if m.wide(real) else m.copy32
-    rows = outs / max(1, problem.outputs[-1])
+    rows = outs / max(1, prod(problem.outputs[problem.filtered[-1] :]))  # trailing axes lengthen the row
     seconds = macs * m.mac(real) + passes * (outs * copy + rows * m.row + _tasks(problem, outs) * m.tile)
     return Work(macs, seconds, _tile_bytes(real))
 

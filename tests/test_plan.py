@@ -201,6 +201,8 @@ def test_large_problems_are_planned_fast_ways():
     assert firconv.plan(((4_000_000,), "f4"), np.ones(9, "f4")).method == "direct"
     gauss = np.exp(-np.linspace(-3, 3, 21) ** 2)
     assert firconv.plan(((2048, 2048), "f4"), np.outer(gauss, gauss).astype("f4")).method == "separable"
+    colours = firconv.plan(((600, 512, 3), "u1"), np.outer(gauss, gauss).astype("f4"), axes=(0, 1))
+    assert colours.method == "separable"  # once failed: each pixel was charged as a row of three colours
 
 
 def test_separable_terms_under_a_tolerance_state_their_bound():
