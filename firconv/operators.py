@@ -8,7 +8,7 @@ reads, whose part beyond the ends is then folded back by Eᵀ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,13 +34,7 @@ def matrix(fir: FIR, shape: int | Sequence[int], mode: Any = "same", boundary: A
            **keywords: Any) -> csr_array:
     """The sparse matrix of `fir` on signals of `shape`; see `FIR.matrix`."""
     problem, _ = _described("matrix", fir, shape, mode, boundary, keywords, np.dtype(float))
-    outputs, taps, samples, factors = _entries(problem, 0)
-    for axis in range(1, len(problem.signal)):
-        more = _entries(problem, axis)
-        sizes = problem.outputs[axis], problem.taps[axis], problem.signal[axis]
-        outputs, taps, samples = ((old[:, None] * size + new).ravel()
-                                  for old, new, size in zip((outputs, taps, samples), more, sizes, strict=False))
-        factors = np.multiply.outer(factors, more[3]).ravel()
+    outputs, taps, samples, factors = terms(problem, range(len(problem.signal)))
     weights = np.flip(fir.taps).ravel()  # correlation taps
     values = weights[taps] * (factors.astype(weights.dtype) if weights.dtype.kind in "iu" else factors)
     ratios = _ratios(fir, problem, mode, keywords)
@@ -156,6 +150,18 @@ def _described(name: str, fir: FIR, shape: int | Sequence[int], mode: Any, bound
         raise ValueError(f"{name}(boundary={boundary!r}): a constant boundary other than zero is affine, not linear, "
                          "and has no matrix or adjoint; use 'zero' and add the response to the constant")
     return problem, layout
+
+
+def terms(problem: Problem, axes: Iterable[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(output, tap, sample, factor) of every term of the sum over some axes, as indices of raveled arrays."""
+    outputs, taps, samples, factors = (np.zeros(1, int),) * 3 + (np.ones(1),)
+    for axis in axes:
+        more = _entries(problem, axis)
+        sizes = problem.outputs[axis], problem.taps[axis], problem.signal[axis]
+        outputs, taps, samples = ((old[:, None] * size + new).ravel()
+                                  for old, new, size in zip((outputs, taps, samples), more, sizes, strict=False))
+        factors = np.multiply.outer(factors, more[3]).ravel()
+    return outputs, taps, samples, factors
 
 
 def _entries(problem: Problem, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
