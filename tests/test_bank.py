@@ -20,8 +20,9 @@ def drawn(seed):
     rng = np.random.default_rng(seed)
     ndim, groups = int(rng.integers(1, 4)), int(rng.integers(1, 3))
     stride, dilation, size = (tuple(map(int, rng.integers(1, hi, ndim))) for hi in (4, 3, 4))
-    padding = tuple((int(a), int(b)) for a, b in rng.integers(0, 4, (ndim, 2)))
-    lengths = tuple(map(int, rng.integers(5, 8 if ndim < 3 else 6, ndim)))
+    padding = tuple((int(a), int(b)) for a, b in rng.integers(0, 4 if ndim < 3 else 2, (ndim, 2)))
+    size = tuple(min(k, 2) for k in size) if ndim == 3 else size
+    lengths = tuple(map(int, rng.integers(5, 8, ndim) if ndim < 3 else rng.integers(3, 5, ndim)))
     w = rng.standard_normal((2 * groups, 2, *size))
     layer = nn.Conv(w, stride=stride, padding=padding, dilation=dilation, groups=groups,
                     boundary=str(rng.choice(BOUNDARIES)))
@@ -194,7 +195,7 @@ def test_gains_are_the_matrix_s_and_no_bound_is_exceeded(seed):
     assert_allclose(gains.values, true, atol=1e-12)
     assert gains.bound >= true[0]
     assert layer.lipschitz(lengths) == gains.bound
-    if layer.boundary in ("zero", "wrap"):
+    if layer.boundary == "zero":
         assert layer.lipschitz() >= true[0]
 
 
@@ -251,10 +252,11 @@ def test_gains_need_a_linear_map(boundary):
 
 
 def test_lipschitz_without_a_shape():
-    assert 8 <= LAPLACIAN.lipschitz() <= 8 * 1.001
-    assert LAPLACIAN.lipschitz(tol=1e-6) <= 8 * 1.000002
-    with pytest.raises(ValueError, match="depends on the length; give a shape"):
-        LAPLACIAN.lipschitz(boundary="reflect")
+    assert 8 <= LAPLACIAN.lipschitz() <= 8 * 1.01
+    assert LAPLACIAN.lipschitz(tol=1e-4) <= 8 * 1.0001
+    for layer, boundary in ((LAPLACIAN, "reflect"), (nn.Conv(LAPLACIAN.w, padding=2), "wrap")):
+        with pytest.raises(ValueError, match="depends on the length; give a shape"):
+            layer.lipschitz(boundary=boundary)
 
 
 # ── transposed ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -90,5 +90,5 @@ def aliasing(layer: Conv, stride: Any = None, *, blur: int = 3, n: int = 64) -> 
         energy[0, at] = (np.abs(bank.response_at(layer, points)) ** 2).sum((1, 2, 3))
         energy[1, at] = energy[0, at] * prod(np.cos(np.pi * p) ** (2 * order) for p in points)
     shape = (count,) * layer.ndim
-    wanted, folded = energy[:, 0], energy[:, 1:].sum(1)
-    return Aliasing(f, *(e.reshape(shape) for pair in zip(wanted, folded, strict=True) for e in pair), steps, order + 1)
+    plain, blurred = ((e[0].reshape(shape), e[1:].sum(0).reshape(shape)) for e in energy)
+    return Aliasing(f, *plain, *blurred, steps, order + 1)

@@ -133,10 +133,10 @@ def _gains(layer: Conv, theta: list[np.ndarray], strides: Sequence[int], largest
 
 
 def _largest(H: np.ndarray) -> np.ndarray:
-    """The largest singular value of every matrix; of large ones from the Gram matrix, which is faster."""
+    """The largest singular value of every matrix, from the smaller Gram matrix: as exact as by SVD, and faster."""
     outs, ins = H.shape[-2:]
-    if min(outs, ins) <= 8:
-        return np.linalg.svd(H, compute_uv=False)[..., 0]
+    if min(outs, ins) == 1:
+        return np.sqrt((H.real**2 + H.imag**2).sum((-2, -1)))
     side = H if outs <= ins else H.swapaxes(-1, -2)
     gram = side @ side.conj().swapaxes(-1, -2)
     return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[..., -1], 0))
@@ -182,7 +182,7 @@ def rounding(layer: Conv) -> float:
     return float((layer.w[0, 0].size + 8 + outs + ins) * np.finfo(float).eps * np.sqrt((sums.astype(float) ** 2).sum()))
 
 
-def lipschitz(layer: Conv, lengths: Sequence[int] | None = None, boundary: Any = None, tol: float = 1e-3) -> float:
+def lipschitz(layer: Conv, lengths: Sequence[int] | None = None, boundary: Any = None, tol: float = 1e-2) -> float:
     """A certain bound of ‖y₁ − y₂‖/‖x₁ − x₂‖; see `Conv.lipschitz`."""
     if lengths is not None:
         return singular_values(layer, lengths, boundary, 1).bound
@@ -199,7 +199,7 @@ def lipschitz(layer: Conv, lengths: Sequence[int] | None = None, boundary: Any =
     strides = [r.stride for r in reaches]
     largest = float(_gains(layer, _half_plane(layer, few, spacing), strides, True).max())
     between = prod(np.cos(np.pi * degree / (2 * m)) for degree, m in zip(degrees, few, strict=True))
-    return largest / between + rounding(layer)
+    return float(largest / between) + rounding(layer)
 
 
 def _once(layer: Conv, axis: int) -> bool:

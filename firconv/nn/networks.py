@@ -91,11 +91,11 @@ class Sequential(Composite):
     --------
     >>> import numpy as np
     >>> from firconv import nn
-    >>> net = nn.Sequential(nn.AvgPool(2), nn.Flatten())
-    >>> net(np.arange(16.0).reshape(1, 1, 4, 4))
-    array([[ 2.5,  4.5, 10.5, 12.5]])
-    >>> net.summary((1, 4, 4)).rows[-1].output
-    (4,)
+    >>> net = nn.Sequential(nn.Conv([[[1.0, -1]]]), nn.ReLU(), nn.Flatten())
+    >>> net(np.array([[[1.0, 4, 9, 7]]]))
+    array([[0., 0., 2.]])
+    >>> net.summary((1, 4)).rows[-1].output
+    (3,)
     """
 
     def __init__(self, *layers: Any) -> None:
@@ -167,8 +167,8 @@ class Add(Join):
     --------
     >>> import numpy as np
     >>> from firconv import nn
-    >>> nn.Add([nn.AvgPool(1)], [])(np.ones((1, 1, 2)))
-    array([[[2., 2.]]])
+    >>> nn.Add([nn.ReLU()], [])(np.array([[[-1.0, 2.0]]]))
+    array([[[-1.,  4.]]])
     """
 
     def combine(self, parts: list[np.ndarray]) -> np.ndarray:

@@ -12,6 +12,8 @@ from firconv.nn.receptive import LayerField, receptive_field, word
 
 __all__ = ["LayerRow", "Summary", "summary"]
 
+Counts = tuple[str, Shape, int, int, int]
+
 _HEAD = ("layer", "output", "activations", "parameters", "multiplications", "field")
 
 
@@ -98,29 +100,29 @@ def summary(layers: Any, input_shape: Sequence[int]) -> Summary:
     >>> from firconv import nn
     >>> net = nn.Sequential(nn.Conv(np.zeros((10, 1, 3, 3)), np.zeros(10), padding=1), nn.MaxPool(2))
     >>> print(net.summary((1, 28, 28)))
-    layer        output  activations  parameters  multiplications  field
-    ─────────────────────────────────────────────────────────────────────
-    INPUT       28×28×1          784                                   1
-    CONV3-10   28×28×10        7,840         100           70,560      3
-    POOL2      14×14×10        1,960           0                0      4
-    ─────────────────────────────────────────────────────────────────────
-    sum                                      100           70,560
+    layer       output  activations  parameters  multiplications  field
+    ───────────────────────────────────────────────────────────────────
+    INPUT      28×28×1          784                                   1
+    CONV3-10  28×28×10        7,840         100           70,560      3
+    POOL2     14×14×10        1,960           0                0      4
+    ───────────────────────────────────────────────────────────────────
+    sum                                     100           70,560
     """
     net = as_layer(layers, "summary")
     shape = tuple(map(int, input_shape))
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Counts] = []
     net.fold(lambda layer, s: _step(rows, layer, s), lambda layer, s: _join(rows, layer, s), shape)
     fields = receptive_field(net, shape).layers
-    return Summary(shape, tuple(LayerRow(*row, field) for row, field in zip(rows, fields, strict=True)))
+    return Summary(shape, tuple(LayerRow(*row, field=field) for row, field in zip(rows, fields, strict=True)))
 
 
-def _step(rows: list[Any], layer: Layer, shape: Shape) -> Shape:
+def _step(rows: list[Counts], layer: Layer, shape: Shape) -> Shape:
     out = layer.output_shape(shape)
     rows.append((layer.label, out, size(out), layer.parameters, layer.multiplications(shape)))
     return out
 
 
-def _join(rows: list[Any], layer: Any, shapes: list[Shape]) -> Shape:
+def _join(rows: list[Counts], layer: Any, shapes: list[Shape]) -> Shape:
     out = layer.joined_shape(shapes)
     rows.append((layer.label, out, size(out), 0, size(out) if layer.label == "MULTIPLY" else 0))
     return out

@@ -99,7 +99,7 @@ def reaches(layer: Any, ndim: int, lengths: Shape | None, sizes: Any = None) -> 
                          "write the padding in numbers, or give input_shape=")
     extents = tuple((a - 1) * b + 1 for a, b in zip(k, d, strict=True))
     pads = words.pads(call, layer.padding, lengths or (1,) * ndim, extents, s)
-    return tuple(Reach(*entry, *pad, up) for *entry, pad, up in zip(k, s, d, pads, u, strict=True))
+    return tuple(Reach(k[a], s[a], d[a], *pads[a], u[a]) for a in range(ndim))
 
 
 def unpadded(layer: Any) -> tuple[Reach, ...]:
