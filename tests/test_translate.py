@@ -6,6 +6,7 @@ import functools
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import matlab_standin
@@ -46,7 +47,7 @@ def run(found: Translation, x, h):
 
 
 class Nodes:
-    """Stands for onnx.helper: remembers the nodes."""
+    """Stands for onnx.helper: remembers the nodes, and makes them where onnx is installed."""
 
     def __init__(self):
         self.made = []
@@ -56,15 +57,45 @@ class Nodes:
 
 
 def run_onnx(code, x, h):
-    """The nodes as the operators' specification has them, on torch's convolutions."""
+    """The nodes as the operators' specification has them, on torch's convolutions; onnxruntime must agree."""
     torch = pytest.importorskip("torch")
     names, nodes = {"x": x, "h": h}, Nodes()
     exec(code.replace("from onnx import helper", ""), names | {"helper": nodes}, names)
     values = {"x": x[None, None], "w": names["w"], **{n: names.get(n) for n in ("pads", "cuts", "c")}}
+    initial = dict(values)
     for kind, inputs, outputs, options in nodes.made:
         given = [values[name] for name in inputs]
         values[outputs[0]] = onnx_pad(*given, **options) if kind == "Pad" else onnx_conv(torch, kind, *given, **options)
-    return values["y"][0, 0]
+    y = values["y"][0, 0]
+    theirs = onnxruntime_of(nodes.made, initial)
+    if theirs is not None:
+        assert theirs.shape == y.shape, code
+        bound = 2.0**-24 * (h.size + 2) * max(np.abs(x).max(), abs(values["c"] or 0)) * np.abs(values["w"]).sum()
+        assert_allclose(theirs, y, rtol=0, atol=2 * bound, err_msg=code)
+    return y
+
+
+def onnxruntime_of(made, values):
+    """What onnxruntime computes, in float32: the only type of its convolutions."""
+    if not (find_spec("onnx") and find_spec("onnxruntime")):
+        return None
+    import onnx
+    import onnxruntime
+    from onnx import helper
+
+    kinds = {name: (np.int64 if name in ("pads", "cuts") else np.float32) for name in values}
+    nodes = [helper.make_node(kind, inputs, outputs, **options) for kind, inputs, outputs, options in made]
+    constants = {name for _, inputs, _, _ in made for name in inputs} & set(values) - {"x"}
+    weights = [onnx.numpy_helper.from_array(np.array(values[n], kinds[n]), n) for n in sorted(constants)]
+    shapes = {"x": values["x"].shape, "y": [None] * values["x"].ndim}
+    ends = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    graph = helper.make_graph(nodes, "translated", ends[:1], ends[1:], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
+    onnx.checker.check_model(model)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(["y"], {"x": values["x"].astype(np.float32)})[0][0, 0]
 
 
 def onnx_pad(x, pads, value=0.0, *, mode):
