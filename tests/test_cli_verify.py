@@ -64,6 +64,11 @@ def test_a_failing_law_is_exit_code_1(here, capsys):
     assert "to reproduce:" in out and "interop.load('filters_of_mine:late')" in out
 
 
+def test_time_that_runs_out_is_exit_code_1(capsys):
+    code, out, _ = run(["--limit", "0.2", "--laws", "boundary*,noble*"], capsys)
+    assert code == 1 and "STOPPED: laws were not asked, after the limit of 0.2 s" in out
+
+
 def test_the_snippet_runs(here, capsys):
     _, out, _ = run(["--against", "filters_of_mine:late", "--laws", "identity", "--dtypes", "int64"], capsys)
     code = textwrap.dedent(out.split("to reproduce:\n")[1])
@@ -109,6 +114,7 @@ def test_help_shows_examples(capsys):
     (["--trials", "0"], "at least one problem per law"),
     (["--seed", "-1"], "--seed -1: give a whole number"),
     (["--timeout", "0"], "more than 0"),
+    (["--limit", "0"], "more than 0"),
     (["--dtypes", "float7"], "'float7' is no type of numbers"),
 ])
 def test_mistakes_are_one_line(words, message, here, capsys):

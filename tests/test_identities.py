@@ -1,6 +1,8 @@
 """The laws hold for this library, and every wrong implementation is caught by the law that names its mistake."""
 
 import threading
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -214,6 +216,70 @@ def test_a_wrong_step_breaks_the_laws_of_layers(name):
     assert check([name], wrong).failures
 
 
+class Layers:
+    """firconv.nn with one function replaced."""
+
+    def __init__(self, name, wrong):
+        for each in ("conv", "conv_transpose", "conv_input_gradient", "conv_weight_gradient"):
+            setattr(self, each, getattr(firconv.nn, each))
+        self.avg_pool, self.max_pool = mean_pool, top_pool
+        setattr(self, name, wrong)
+
+
+def pool(reduce):
+    def run(x, size, *, stride):
+        k = x.ndim - 2
+        found = np.lib.stride_tricks.sliding_window_view(x, (size,) * k, tuple(range(2, x.ndim)))
+        return reduce(found[(slice(None), slice(None), *[slice(None, None, stride)] * k)], tuple(range(-k, 0)))
+
+    return run
+
+
+mean_pool, top_pool = pool(np.mean), pool(np.max)
+
+
+def flipped_weights(x, w, **words):
+    return firconv.nn.conv(x, np.flip(w, tuple(range(2, w.ndim))), **words)
+
+
+def one_group(x, w, groups=1, **words):
+    return firconv.nn.conv(x, np.tile(w, (1, groups) + (1,) * (w.ndim - 2)) / groups, **words)
+
+
+def no_stride(gy, w, x_shape, **words):
+    y = firconv.nn.conv_input_gradient(gy, w, x_shape, **words)
+    return np.roll(y, 1, -1)
+
+
+def conjugated(x, w, **words):
+    return firconv.nn.conv_transpose(x, w.conj(), **words)
+
+
+def summed_taps(gy, x, w_shape, **words):
+    return np.broadcast_to(firconv.nn.conv_weight_gradient(gy, x, w_shape, **words).mean(0), w_shape)
+
+
+@pytest.mark.parametrize("name, wrong, law_name", [
+    ("conv", flipped_weights, "layer is correlation"), ("conv", one_group, "layer is correlation"),
+    ("conv_transpose", conjugated, "transposed is adjoint"),
+    ("conv_input_gradient", no_stride, "gradient of the signal"),
+    ("conv_weight_gradient", summed_taps, "gradient of the taps"),
+    ("avg_pool", top_pool, "average pool is a box"), ("max_pool", mean_pool, "max pooling is not linear")])
+def test_wrong_layers_are_caught(name, wrong, law_name):
+    good = replace(identities.of(firconv), layers=Layers(name, wrong))
+    found = check([law_name], good, trials=40)
+    assert found.failures, str(found)
+    sizes = [v.size for v in found[law_name].failure.problem.values() if isinstance(v, np.ndarray)]
+    assert max(sizes) <= 8, str(found)
+
+
+def test_right_layers_pass():
+    good = replace(identities.of(firconv), layers=Layers("max_pool", top_pool))
+    names = ["layer is correlation", "transposed is adjoint", "gradient of the signal", "gradient of the taps",
+             "average pool is a box", "max pooling is not linear"]
+    assert check(names, good).ok
+
+
 def test_max_pooling_is_judged_by_the_sum_it_is_compared_with():
     found = check(["max pooling is not linear"], lambda x, h: np.maximum(firconv.convolve(x, h), 0))
     assert found.failures
@@ -279,6 +345,48 @@ def test_a_call_that_hangs_is_left_behind():
     assert "no answer within" in str(found)
 
 
+def test_the_search_for_a_smaller_case_may_hang_too():
+    gate = threading.Event()
+
+    def wrong(x, h):
+        if len(x) == 1 and len(h) == 1:
+            gate.wait(20)
+        return -firconv.convolve(x, h)
+
+    began = time.perf_counter()
+    found = check(["defining sum"], wrong, timeout=0.5, dtypes=["int64"], seed=1)
+    gate.set()
+    assert found.failures and time.perf_counter() - began < 6
+    assert found["defining sum"].failure.problem["x"].size > 0
+
+
+def test_a_slow_function_is_stopped_in_time():
+    began = time.perf_counter()
+    found = check(["commutes", "area", "scaling"], lambda x, h: time.sleep(0.05) or firconv.convolve(x, h), limit=1.0)
+    assert time.perf_counter() - began < 3 and not found and not found.failures
+    assert found.stopped == "not asked, after the limit of 1 s for all laws"
+    assert found["scaling"].verdict == "not supported" and "STOPPED: laws were not asked" in str(found)
+
+
+@pytest.mark.parametrize("answer", [None, "text", b"", object(), [1, [2]], np.zeros((2, 2)), np.array(["a"]), {}, 3,
+                                    np.zeros(0), [None] * 5], ids=repr)
+def test_nonsense_is_a_finding(answer):
+    f = Implementation("nonsense", lambda x, h: answer, modes=("full",))
+    found = check(["defining sum", "commutes", "area", "Parseval", "linearity"], f, trials=2)
+    assert found["defining sum"].failure and str(found)
+
+
+def leaving(x, h):
+    raise SystemExit(3) if len(x) > 8 else KeyboardInterrupt
+
+
+def test_a_function_that_ends_the_program_does_not():
+    found = check(["defining sum"], Implementation("leaving", leaving, modes=("full",)), trials=2)
+    assert found["defining sum"].failure.trouble in ("SystemExit: 3", "KeyboardInterrupt: ")
+    with pytest.raises(ValueError, match="8 samples and 3 taps raised RuntimeError: KeyboardInterrupt"):
+        identities.of(leaving)
+
+
 def test_nan_for_everything_is_wrong():
     found = check(["defining sum", "area"], lambda x, h: np.full(len(x) + len(h) - 1, np.nan))
     assert len(found.failures) == 2
@@ -304,7 +412,8 @@ def test_replay_takes_the_numbers_of_a_report():
     (lambda: law("qqqq"), r"identities.laws\(\) lists them"),
     (lambda: check([]), "there is nothing to check"),
     (lambda: check(trials=0), "at least one problem per law"),
-    (lambda: check(timeout=0), "more than 0"),
+    (lambda: check(timeout=0), "timeout=0.*one problem may take, more than 0"),
+    (lambda: check(limit=-1), "limit=-1.*everything may take, more than 0"),
     (lambda: check(dtypes=["float63"]), "'float63' is no type of numbers"),
     (lambda: check(dtypes=["bool"]), "'bool' is no type of numbers"),
     (lambda: check("area", lambda x, h: x[:3]), "the length of no mode"),

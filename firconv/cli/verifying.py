@@ -19,7 +19,7 @@ examples:
   firconv verify --against mymodule:convolve --laws "commutes,boundary*" --trials 100
   firconv verify --list
 
-Exit code 1 when a law fails. What an implementation does not have is not a failure.
+Exit code 1 when a law fails or time runs out. What an implementation does not have is not a failure.
 """
 
 
@@ -35,6 +35,8 @@ def add_verify(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0, metavar="S", help="other problems; default: %(default)s")
     command.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS",
                          help="for one problem; default: %(default)g")
+    command.add_argument("--limit", type=float, default=600.0, metavar="SECONDS",
+                         help="for everything; default: %(default)g")
     command.add_argument("--list", action="store_true", help="print every law with its equation and domain, and stop")
 
 
@@ -72,7 +74,7 @@ def _checked(options: argparse.Namespace) -> Report:
     implementation = interop.load(options.against, options.op)
     with Console(stderr=True).status("checking", spinner="line") as status:
         return identities.check(laws, implementation, trials=options.trials, seed=options.seed, timeout=options.timeout,
-                                progress=lambda name: status.update(f"checking: {name}"), **dtypes)
+                                limit=options.limit, progress=lambda name: status.update(f"checking: {name}"), **dtypes)
 
 
 def _chosen(words: str) -> Iterator[str]:

@@ -36,6 +36,11 @@ class Calls:
         y = np.asarray(self.subject.apply(op, x.array.copy(), h.array.copy(), mode, **words))
         return Value(y, self._error(x, h, words))
 
+    @property
+    def layers(self) -> Any:
+        """The implementation's layer functions, or None."""
+        return self.subject.layers
+
     def native(self, *ops: str) -> None:
         """Give up unless these operations are the implementation's own."""
         for op in ops:

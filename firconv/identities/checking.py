@@ -49,7 +49,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """The results of `check`; prints as a table, true if no law fails.
+    """The results of `check`; prints as a table, true if all laws were asked and none fails.
 
     Attributes
     ----------
@@ -57,6 +57,8 @@ class Report:
     results : tuple of Result
     trials, seed : as asked
     seconds : float
+    stopped : str
+        Why not all laws were asked.
     """
 
     implementation: Implementation
@@ -64,11 +66,12 @@ class Report:
     trials: int
     seed: int
     seconds: float
+    stopped: str = ""
 
     @property
     def ok(self) -> bool:
-        """True if no law fails."""
-        return not self.failures
+        """True if no law fails, and all were asked."""
+        return not self.failures and not self.stopped
 
     @property
     def failures(self) -> tuple[Result, ...]:
@@ -92,7 +95,7 @@ class Report:
 
 
 def check(laws: Iterable[str | Law] | str | None = None, implementation: Any = None, dtypes: Sequence[str] = DTYPES,
-          trials: int = 25, seed: int = 0, timeout: float = 60.0,
+          trials: int = 25, seed: int = 0, timeout: float = 60.0, limit: float = 600.0,
           progress: Callable[[str], None] | None = None) -> Report:
     """Check laws on random problems: sizes, dimensions, types, boundaries, modes and methods.
 
@@ -113,6 +116,8 @@ def check(laws: Iterable[str | Law] | str | None = None, implementation: Any = N
     timeout : float
         Seconds that one problem may take; a call that takes longer is left behind in its thread, and nothing more is
         asked.
+    limit : float
+        Seconds for everything; laws that it leaves unasked are named, and the report is not ok.
     progress : callable, optional
         Called with the name of each law before it is checked.
 
@@ -123,7 +128,7 @@ def check(laws: Iterable[str | Law] | str | None = None, implementation: Any = N
     Raises
     ------
     ValueError
-        For unknown laws and types, trials below one, and a timeout that is not positive.
+        For unknown laws and types, trials below one, and times that are not positive.
     TypeError
         For an implementation that is none.
 
@@ -136,14 +141,14 @@ def check(laws: Iterable[str | Law] | str | None = None, implementation: Any = N
     """
     chosen = _chosen(laws)
     subject = _subject(implementation)
-    _check_arguments(dtypes, trials, timeout)
+    _check_arguments(dtypes, trials, {"timeout": timeout, "limit": limit})
     start, results = time.perf_counter(), []
-    asking = _Asking(timeout)
+    asking = _Asking(timeout, limit)
     for each in chosen:
         if progress:
             progress(each.name)
         results.append(_result(each, subject, dtypes, trials, seed, asking))
-    return Report(subject, tuple(results), trials, seed, time.perf_counter() - start)
+    return Report(subject, tuple(results), trials, seed, time.perf_counter() - start, asking.lost)
 
 
 def _chosen(laws: Any) -> tuple[Law, ...]:
@@ -163,11 +168,13 @@ def _subject(implementation: Any) -> Implementation:
     return of(implementation)
 
 
-def _check_arguments(dtypes: Sequence[str], trials: int, timeout: float) -> None:
+def _check_arguments(dtypes: Sequence[str], trials: int, times: dict[str, float]) -> None:
     if trials < 1:
         raise ValueError(f"check(trials={trials!r}): give at least one problem per law")
-    if not timeout > 0:
-        raise ValueError(f"check(timeout={timeout!r}): give the seconds that one problem may take, more than 0")
+    for word, seconds in times.items():
+        if not seconds > 0:
+            what = {"timeout": "one problem", "limit": "everything"}[word]
+            raise ValueError(f"check({word}={seconds!r}): give the seconds that {what} may take, more than 0")
     for name in dtypes:
         try:
             known = np.dtype(name).kind in "iufc"
@@ -180,10 +187,13 @@ def _check_arguments(dtypes: Sequence[str], trials: int, timeout: float) -> None
 class _Asking:
     """Runs trials, each in a thread that is left behind when it does not come back; then nothing more is asked."""
 
-    def __init__(self, timeout: float):
-        self.timeout, self.lost = timeout, ""
+    def __init__(self, timeout: float, limit: float):
+        self.timeout, self.limit, self.lost = timeout, limit, ""
+        self._until = time.perf_counter() + limit
 
     def __call__(self, trial: Callable[[], Outcome | None]) -> Outcome | None:
+        if not self.lost and time.perf_counter() > self._until:
+            self.lost = f"not asked, after the limit of {self.limit:g} s for all laws"
         if self.lost:
             raise NotImplementedError(self.lost)
         try:
@@ -222,8 +232,9 @@ def _smallest(each: Law, subject: Implementation, failure: Outcome, asking: _Ask
 
     def trial(values: Any) -> Outcome | None:
         try:
-            return each.trial(subject, np.random.default_rng(0), given=values)
+            outcome = asking(partial(each.trial, subject, np.random.default_rng(0), given=values))
         except NotImplementedError:
             return None
+        return None if asking.lost else outcome
 
     return shrinking.smallest(failure, trial)

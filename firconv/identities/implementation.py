@@ -56,6 +56,9 @@ class Implementation:
         Python that makes this implementation as ``f``, for snippets.
     plan : callable or None
         ``plan(x, h, mode).stream()``, where signals may arrive in pieces.
+    layers : object or None
+        With conv, conv_transpose, conv_input_gradient, conv_weight_gradient, avg_pool and max_pool, in the words of
+        `firconv.nn`: the laws of layers then run through these.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class Implementation:
     lacks: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     plan: Callable[..., Any] | None = None
+    layers: Any = None
 
     def has(self, op: str) -> bool:
         """True where the operation is native, not derived from the other one."""
@@ -233,7 +237,7 @@ def _firconv(module: ModuleType) -> Implementation:
     return Implementation("firconv", module.convolve, module.correlate, boundaries=NAMES, ndims=(1, 2, 3, 4),
                           keywords=frozenset((*WORDS, "window")),
                           methods=("auto", "direct", "fft", "overlap_save", "reference"),
-                          source="import firconv as f", plan=module.plan)
+                          source="import firconv as f", plan=module.plan, layers=module.nn)
 
 
 def _described(name: str, functions: dict[str, Callable[..., Any]]) -> Implementation:

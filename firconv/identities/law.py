@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,9 @@ class Law:
             raise
         except Unfit:
             return None
-        except Exception as error:  # whatever a stranger's function does is a finding
+        except BaseException as error:  # whatever a stranger's function does is a finding, unless the user stopped it
+            if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
+                raise
             trouble = f"{type(error).__name__}: {' '.join(str(error).split())}"
             return Outcome(np.inf, None, None, p.taken, trouble, p.simpler)
         return worst if worst.error >= 0 else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from firconv import boundary
+from firconv.identities import channels
 from firconv.identities.calls import Calls
 from firconv.identities.draws import Draw
 from firconv.identities.law import Sides, register
@@ -25,28 +24,30 @@ def windows(x: Array, size: tuple[int, ...], step: int) -> Array:
 
 @register("layer is correlation", "Σ w[k]·x[ns+k] = ↓s(x * w[−k])",
           r"\sum_i \sum_k w_{o,i,k}\,x_{i,ns+k} = \sum_i x_i \star \overline{w_{o,i}} = \sum_i x_i * w_{o,i}[-k]",
-          "channels in and out, stride, no padding: what networks call convolution")
+          "channels in and out, groups, stride, padding, dilation: what networks call convolution, by the "
+          "implementation's layers if it has any")
 def layer(f: Calls, p: Draw) -> Sides:
+    if f.layers:
+        yield from channels.forward(f, p)
+        return
     first, weights = p.signal("x0"), p.taps("w00", longest=4)
     p.need(all(k <= n for k, n in zip(weights.shape, first.shape, strict=True)))
     into, out, step = p.size("in", 1, 3), p.size("out", 1, 2), p.size("stride", 1, 3)
     x = [first, *(p.like(f"x{i}", first) for i in range(1, into))]
     for o in range(out):
         w = [weights if o == i == 0 else p.like(f"w{o}{i}", weights) for i in range(into)]
-        maps = sum(_layer(a, b, step) for a, b in zip(x, w, strict=True))
+        maps = sum(channels.products(a, b, step) for a, b in zip(x, w, strict=True))
         yield total([f.strided("correlate", a, b.conj(), "valid", step) for a, b in zip(x, w, strict=True)]), maps
         yield total([f.strided("convolve", a, b.flip(), "valid", step) for a, b in zip(x, w, strict=True)]), maps
-
-
-def _layer(x: Value, w: Value, step: int) -> Any:
-    """Products of windows with weights, without a flip and without a conjugate."""
-    return np.tensordot(wide(windows(x.array, w.shape, step)), wide(w.array), x.ndim)
 
 
 @register("transposed is adjoint", "⟨Ax, g⟩ = ⟨x, Aᵀg⟩, stride s",
           r"\langle A x, g \rangle = \langle x, A^{\mathsf H} g \rangle",
           "the dot test: correlation without padding, stride and dilation where there are")
 def transposed(f: Calls, p: Draw) -> Sides:
+    if _layered(f, p):
+        yield from channels.transposed(f, p)
+        return
     x, w, down = p.signal(), p.taps("w", longest=5), p.size("stride", 1, 3)
     p.need(all(k <= n for k, n in zip(w.shape, x.shape, strict=True)))
     y = f.strided("correlate", x, w, "valid", down)
@@ -71,6 +72,9 @@ def adjoint_problem(f: Calls, p: Draw) -> Sides:
 @register("gradient of the signal", "∇ ½‖Ax‖² = AᴴAx", r"\nabla_x \tfrac12\|A x\|^2 = A^{\mathsf H} A x",
           "the adjoint problem; as ½‖A(x + v)‖² − ½‖Ax‖² − ½‖Av‖² = Re⟨AᴴAx, v⟩, which is exact")
 def gradient_signal(f: Calls, p: Draw) -> Sides:
+    if _layered(f, p):
+        yield from channels.input_gradient(f, p)
+        return
     if not f.has("window"):
         yield from _plain_gradient_signal(f, p)
         return
@@ -85,6 +89,9 @@ def gradient_signal(f: Calls, p: Draw) -> Sides:
 @register("gradient of the taps", "∇⟨g, x ⋆ w⟩ = x ⋆ g, ↓ ↔ dil.", r"\nabla_w \langle g, x \star w \rangle = x \star g",
           "the other adjoint problem: dilation and down exchanged, the outputs' gradient g as taps")
 def gradient_taps(f: Calls, p: Draw) -> Sides:
+    if _layered(f, p):
+        yield from channels.weight_gradient(f, p)
+        return
     if not f.has("window"):
         yield from _plain_gradient_taps(f, p)
         return
@@ -92,6 +99,11 @@ def gradient_taps(f: Calls, p: Draw) -> Sides:
     v = p.like("v", w)
     gradient = _solved(f, taps_adjoint(problem), x, g.conj())
     yield inner(g, _solved(f, problem, x, v)), inner(v.conj(), gradient)
+
+
+def _layered(f: Calls, p: Draw) -> bool:
+    """True for half of the problems of an implementation with layers."""
+    return bool(f.layers) and p.choice("by", ("signals", "layers")) == "layers"
 
 
 def _plain_gradient_taps(f: Calls, p: Draw) -> Sides:
@@ -150,6 +162,9 @@ def average_pool(f: Calls, p: Draw) -> Sides:
     box = Value(np.ones((size,) * x.ndim, x.array.dtype))
     pooled = wide(windows(x.array, box.shape, step)).sum(tuple(range(x.ndim, 2 * x.ndim)))
     yield f.strided("convolve", x, box, "valid", step), pooled
+    if hasattr(f.layers, "avg_pool") and p.dtype.kind == "f":
+        mean = channels.pooled(f, "avg_pool", x, size, step)
+        yield mean * box.array.size, f.strided("convolve", x, box, "valid", step)
 
 
 @register("max pooling is not linear", "max(x) + max(−x) ≠ 0",
@@ -165,6 +180,9 @@ def max_pool(f: Calls, p: Draw) -> Sides:
     spread = np.ptp(windows(x.array, shape, 1), axes)
     p.need(bool((spread > 0).any()))
     yield gap, spread
+    if hasattr(f.layers, "max_pool"):
+        up, down = (channels.pooled(f, "max_pool", side, size, 1) for side in (x, Value(-x.array)))
+        yield up + down, spread
     linear = f.convolve(x, box, "valid") + f.convolve(x * -1, box, "valid")
     yield linear, np.zeros(linear.shape)
 

@@ -14,6 +14,8 @@ def within(seconds: float, call: Callable[[], Any]) -> Any:
     ------
     TimeoutError
         When it did not come back.
+    RuntimeError
+        When it tried to end the program.
 
     Examples
     --------
@@ -34,6 +36,8 @@ def within(seconds: float, call: Callable[[], Any]) -> Any:
     if not found:
         raise TimeoutError(f"no answer within {seconds:g} s")
     value, error = found[0]
+    if error is not None and not isinstance(error, Exception):
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
     if error is not None:
         raise error
     return value

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from firconv.identities.implementation import Implementation, of
+from firconv.interop.layers import TorchLayers
 
 __all__ = ["NAMES", "Implementation", "function", "installed", "load"]
 
@@ -252,7 +253,7 @@ def _torch() -> Implementation:
 
     return Implementation("torch", convolve, correlate, ALL_MODES, tuple(_TORCH), (1, 2, 3),
                           ("int64", *FLOATS, *COMPLEX), frozenset({"mode", "boundary", "up", "down", "dilation"}),
-                          "torch", source=_SOURCE.format("torch"))
+                          "torch", source=_SOURCE.format("torch"), layers=TorchLayers(torch))
 
 
 def _layer_pads(mode: str, k: int, dilation: int) -> tuple[int, int]:
