@@ -23,10 +23,15 @@ class Strip:
         self.box = lo, hi
         self.touched, column = np.unique(column, return_inverse=True)
         self.transposed = coo_array((factor, (column, row)), shape=(self.touched.size, hi - lo)).tocsr()
+        self.copied = _stretch(self.touched, row, column, factor)
 
     def fold(self, g: np.ndarray, x: np.ndarray, axis: int) -> None:
         """Add Eᵀ·g to x along an axis."""
         g, x = np.moveaxis(g, axis, 0), np.moveaxis(x, axis, 0)
+        if self.copied is not None:
+            samples, order = self.copied
+            x[samples] += g[order]
+            return
         back = self._in(g.real.dtype) @ g.reshape(len(g), -1)
         x[self.touched] += back.reshape((self.touched.size, *x.shape[1:]))
 
@@ -34,6 +39,19 @@ class Strip:
         if self.transposed.dtype != kind:
             self.transposed = self.transposed.astype(kind)
         return self.transposed
+
+
+def _stretch(touched: np.ndarray, row: np.ndarray, column: np.ndarray,
+             factor: np.ndarray) -> tuple[slice, slice] | None:
+    """(samples, order) of a strip that is a stretch of the signal, forwards or backwards; None for any other."""
+    n = touched.size
+    if not (n and row.size == n and np.all(factor == 1) and touched[-1] - touched[0] == n - 1):
+        return None
+    at = column[np.argsort(row)]
+    samples = slice(int(touched[0]), int(touched[-1]) + 1)
+    if np.array_equal(at, np.arange(n)):
+        return samples, slice(None)
+    return (samples, slice(None, None, -1)) if np.array_equal(at, np.arange(n)[::-1]) else None
 
 
 class Fold:

@@ -107,13 +107,15 @@ class FIROperator(LinearOperator):
         if np.prod(self.signal) < SMALL:
             return self._in_one(self._window(shape, kind, read))
         whole = self._window(shape, kind, inside)
-        strips = [(axis, strip, self._window(shape, kind, [*inside[:axis], strip.box, *read[axis + 1:]]))
+        strips = [(axis, strip, self._strip(shape, kind, axis, [*inside[:axis], strip.box, *read[axis + 1:]]))
                   for axis, fold in enumerate(self._folds) for strip in fold.strips]
 
         def adjoint(y: np.ndarray) -> np.ndarray:
             x = whole(y, workers=self._workers)
             for axis, strip, part in strips:
-                g = part(y, workers=1)
+                g = part(y)
+                if g is None:
+                    continue
                 for later in range(axis + 1, g.ndim):
                     g = self._folds[later](g, later)
                 strip.fold(g, x, axis)
@@ -130,12 +132,36 @@ class FIROperator(LinearOperator):
 
         return adjoint
 
-    def _window(self, shape: Ints, kind: np.dtype, box: list[tuple[int, int]]) -> Callable[..., np.ndarray]:
-        """Wᴴ for samples of the extended signal: sample s is position s·up − start of the exchanged problem."""
-        p, h = self._problem, self._fir.H
+    def _window(self, shape: Ints, kind: np.dtype, box: list[tuple[int, int]], turn: Ints = (), first: int = 0,
+                ) -> Callable[..., np.ndarray]:
+        """Wᴴ for samples of the extended signal: sample s is position s·up − start of the exchanged problem.
+
+        `turn` is an order of the axes, for outputs that come in it and begin with number `first` along its first.
+        """
+        p, h, turn = self._problem, self._fir.H, turn or tuple(range(len(box)))
         windows = [(lo * u - t, (hi - 1) * u - t + 1) for (lo, hi), u, t in zip(box, p.up, self._starts, strict=True)]
-        return plan((shape, kind), h.taps, windows, self._method, origin=h.origins, up=p.down, down=p.up,
-                    dilation=p.dilation)
+        skip = first * p.down[turn[0]]
+        windows[turn[0]] = windows[turn[0]][0] - skip, windows[turn[0]][1] - skip
+        turned = [[v[a] for a in turn] for v in (windows, h.origins, p.down, p.up, p.dilation)]
+        return plan((shape, kind), h.taps.transpose(turn), turned[0], self._method, origin=turned[1], up=turned[2],
+                    down=turned[3], dilation=turned[4])
+
+    def _strip(self, shape: Ints, kind: np.dtype, axis: int, box: list[tuple[int, int]]) -> Callable[..., Any]:
+        """Wᴴ for a strip along an axis, of the few outputs that read it, with that axis first: no row is short."""
+        p, (lo, hi) = self._problem, box[axis]
+        reach = (p.taps[axis] - 1) * p.dilation[axis]
+        first = max(-((reach - lo * p.up[axis] - p.pad[axis]) // p.down[axis]), 0)
+        last = min(((hi - 1) * p.up[axis] + p.pad[axis]) // p.down[axis] + 1, shape[axis])
+        if first >= last:
+            return lambda y: None
+        turn = axis, *(a for a in range(len(shape)) if a != axis)
+        part = self._window((last - first, *(shape[a] for a in turn[1:])), kind, box, turn, first)
+
+        def strip(y: np.ndarray) -> np.ndarray:
+            few = np.ascontiguousarray(np.moveaxis(y, axis, 0)[first:last])
+            return np.moveaxis(part(few, workers=1), 0, axis)
+
+        return strip
 
 
 def _described(name: str, fir: FIR, shape: int | Sequence[int], mode: Any, boundary: Any, keywords: dict[str, Any],
