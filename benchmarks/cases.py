@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks import images, lines
+from benchmarks import images, lines, responses
 from benchmarks.bench import Case
 
 TAPS = (9, 33, 65, 129, 257, 1025, 4097, 16385)
@@ -16,7 +16,8 @@ MEANS = {"dense": 1.5, "gaussian": 1.2}  # wanted geometric means over a group
 
 def all_cases(tiny: bool = False) -> list[Case]:
     """Every row; `tiny` keeps what is computed and shrinks the sizes, for tests."""
-    return [*_line_cases(tiny), *_rate_cases(tiny), *_image_cases(tiny), *_other_cases(tiny)]
+    return [*_line_cases(tiny), *_rate_cases(tiny), *_image_cases(tiny), *_other_cases(tiny),
+            *responses.cases(tiny)]  # fmt: skip
 
 
 def _line_cases(tiny: bool) -> list[Case]:

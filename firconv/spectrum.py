@@ -27,8 +27,9 @@ from firconv import threads
 PRUNE_FROM = 1 << 14
 #: Columns of one batch of short transforms; 32 columns of 2,048 complex numbers are 1 MB.
 COLUMNS = 32
-#: Points of one chunk of `points`: powers and partial sums stay in the L2 cache.
-CHUNK = 2048
+#: Points of one chunk of `points`: powers and partial sums stay in the L2 cache. A table takes more at once, because
+#: its few steps are so short that threads would wait for the interpreter.
+CHUNK, GATHERED = 2048, 1 << 14
 #: Taylor terms after the value, and table points per tap: remainder (π/64)⁹/9! = 5e-18 of Σ|h|.
 TERMS, FINE = 8, 32
 #: Taps along an axis from which an FFT beats the matrix product on a plane.
@@ -178,14 +179,14 @@ def points(taps: np.ndarray, origin: int, f: np.ndarray, workers: int = 1) -> np
     reach = max(abs(origin), abs(taps.size - 1 - origin), 1)
     grid = 1 << ceil(log2(2 * FINE * reach))
     if reach <= taps.size and grid <= LARGEST and f.size * taps.size > 128 * grid:
-        part = _taylor(taps, origin, reach, grid)
+        part, size = _taylor(taps, origin, reach, grid), GATHERED
     else:
-        part = _horner(taps, origin)
+        part, size = _horner(taps, origin), CHUNK
 
     def chunk(lo: int) -> None:
-        out[lo:lo + CHUNK] = part(f[lo:lo + CHUNK])
+        out[lo:lo + size] = part(f[lo:lo + size])
 
-    threads.run(chunk, range(0, f.size, CHUNK), workers)
+    threads.run(chunk, range(0, f.size, size), workers)
     return out
 
 
@@ -197,22 +198,19 @@ def _taylor(taps: np.ndarray, origin: int, reach: int, grid: int) -> Callable[[n
     table = np.zeros((TERMS + 1, grid), complex)
     for m, row in enumerate(table):
         row[n % grid] = taps * (-1j * n / reach) ** m / factorial(m)
-    table = fft.fft(table, axis=1, overwrite_x=True)
-    real, imag = np.ascontiguousarray(table.real), np.ascontiguousarray(table.imag)
+    # the terms of a point are neighbours: two or three cache lines
+    terms = np.ascontiguousarray(fft.fft(table, axis=1, overwrite_x=True).T)
 
     def part(f: np.ndarray) -> np.ndarray:
         at = np.fmod(f, 1.0) * grid
         near = np.rint(at)
         delta = (at - near) * (2 * pi * reach / grid)
-        index = near.astype(np.intp) & (grid - 1)
-        out = np.empty(f.size, complex)
-        for rows, half in ((real, out.real), (imag, out.imag)):
-            total = rows[TERMS].take(index)
-            for row in rows[TERMS - 1::-1]:
-                total *= delta
-                total += row.take(index)
-            half[:] = total
-        return out
+        own = terms.take(near.astype(np.intp) & (grid - 1), axis=0)
+        total = own[:, TERMS].copy()
+        for m in reversed(range(TERMS)):
+            total *= delta
+            total += own[:, m]
+        return total
 
     return part
 

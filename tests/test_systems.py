@@ -276,6 +276,10 @@ def test_adjoint_of_large_signals_takes_strips(monkeypatch):
         for keywords in ({}, {"down": 2, "dilation": (1, 2)}, {} if boundary == "omit" else {"up": 2, "down": 3}):
             assert agree(FIR(RNG.uniform(0.5, 1.5, (3, 4)), (1, 3)), (6, 7), "same", boundary, **keywords) is not None
     assert agree(FIR(RNG.uniform(0.5, 1.5, (2, 3, 2)), (0, 1, 1)), (3, 4, 5), "same", "symmetric") is not None
+    for origin in ((-3, 9), (40, -30)):  # taps far away from the samples: some ends are never read, others always
+        for boundary in ("wrap", "reflect", ("edge", "zero")):
+            for mode in ("same", [(-9, 4), (2, 30)]):
+                assert agree(FIR(RNG.uniform(0.5, 1.5, (3, 4)), origin), (6, 7), mode, boundary) is not None
 
 
 def test_matrix_is_toeplitz_or_circulant():
