@@ -30,6 +30,7 @@ _HOME = {
     "normalized_correlate": "matching",
 }
 _MODULES = (
+    "byhand",
     "design",
     "files",
     "filters",

@@ -5,15 +5,13 @@ A brain's electrical activity (EEG, 4 channels), a slice of a head (MRI) and a p
 
 from __future__ import annotations
 
-import gzip
-import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 import firconv
 from firconv import filters
+from firconv.files import sample
 from firconv.systems import FIR
 
 Array = np.ndarray
@@ -47,12 +45,9 @@ class Case:
 
 def cases() -> list[Case]:
     """The three signals, filtered."""
-    from PIL import Image
     from scipy.signal import firwin
 
-    eeg = np.frombuffer(_sample("eeg.dat"), "<f8").reshape(-1, 4).astype(float)
-    mri = np.frombuffer(gzip.decompress(_sample("s1045.ima.gz")), ">u2").reshape(256, 256).astype(np.uint16)
-    photo = np.asarray(Image.open(io.BytesIO(_sample("grace_hopper.jpg"))))
+    eeg, mri, photo = (sample(name).array for name in ("eeg", "mri", "photo"))
     alpha = FIR(firwin(81, (8, 13), pass_zero="bandpass", fs=EEG_RATE), "center", fs=EEG_RATE)
     blur, sharp = filters.gaussian(2.0, 2), filters.unsharp(2.0, 1.0)
     sharp = FIR(sharp.taps.astype(np.float32), sharp.origin)  # 8-bit pixels need no more
@@ -67,9 +62,3 @@ def _case(name: str, title: str, doing: str, x: Array, fir: FIR, boundary: str) 
     axes = tuple(range(fir.ndim))
     y = firconv.convolve(x, fir.taps, "same", boundary=boundary, axes=axes, origin=fir.origins)
     return Case(name, title, doing, x, y, fir, boundary)
-
-
-def _sample(name: str) -> bytes:
-    from matplotlib.cbook import get_sample_data
-
-    return Path(str(get_sample_data(name, asfileobj=False))).read_bytes()

@@ -7,6 +7,8 @@
 >>> write(path, np.array([0.0, 0.1, 0.2]))
 >>> read(path).array
 array([0. , 0.1, 0.2])
+
+`sample` has a recording, a slice of a head and a photograph to try things on.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from firconv.files.common import Signal, check_target, saturated, whole
+from firconv.files.samples import SAMPLES, sample
 
-__all__ = ["KINDS", "Signal", "check_target", "kind_of", "read", "saturated", "whole", "write"]
+__all__ = ["KINDS", "SAMPLES", "Signal", "check_target", "kind_of", "read", "sample", "saturated", "whole", "write"]
 
 # suffix -> (kind, module, end of the names of its reader and writer); a module is imported when its format is met
 _ROUTES = {

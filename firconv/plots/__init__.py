@@ -1,9 +1,11 @@
 """Figures of filters and of what they do, as matplotlib objects.
 
-One-call figures return a `matplotlib.figure.Figure`: `overview`, `compare`, `kernel2d`, `before_after`,
-`flip_and_slide_frames`; ``figure.savefig("filter.svg")`` writes it. The panels they are made of draw on the `Axes`
-given as `ax`, or on a new one, and return it: `impulse`, `step`, `magnitude`, `pass_band`, `phase`, `delay`,
-`zeros_poles`, `taps_image`, `magnitude_plane`, `radial_profile`, `angular_profile`. `flip_and_slide` is an animation.
+One-call figures return a `matplotlib.figure.Figure`: `overview`, `compare`, `kernel2d`, `before_after`, `sequences`,
+`lines`, `exponential`, `extensions`, `gallery`, `filtered`, and for convolution by hand `five_ways`, `matrices`,
+`shifted_impulses`, `shifted_images` and `flip_and_slide_frames`; ``figure.savefig("filter.svg")`` writes it. The panels
+they are made of draw on the `Axes` given as `ax`, or on a new one, and return it: `impulse`, `step`, `magnitude`,
+`pass_band`, `phase`, `delay`, `zeros_poles`, `taps_image`, `magnitude_plane`, `radial_profile`, `angular_profile`,
+`matrix`. `flip_and_slide` is an animation.
 
 Nothing here touches global state: no style, no rcParams, no pyplot (a notebook shows the figures after ``%matplotlib
 inline``). Lines differ in dash and marker, not by hue alone; colour maps have even lightness, and the one for taps is
@@ -11,12 +13,16 @@ centred at zero. Frequencies are in Hz, or in cycles/sample where fs = 1.
 """
 
 from firconv.plots.figures import compare, overview
+from firconv.plots.hand import five_ways, matrices, matrix, shifted_images, shifted_impulses
+from firconv.plots.lessons import exponential, extensions, lines, sequences
 from firconv.plots.panels import delay, impulse, magnitude, pass_band, phase, step
+from firconv.plots.pictures import filtered, gallery
 from firconv.plots.planes import angular_profile, kernel2d, magnitude_plane, radial_profile, taps_image
 from firconv.plots.sliding import FlipAndSlide, flip_and_slide, flip_and_slide_frames
 from firconv.plots.traces import before_after
 from firconv.plots.zplane import zeros_poles
 
-__all__ = ["FlipAndSlide", "angular_profile", "before_after", "compare", "delay", "flip_and_slide",
-           "flip_and_slide_frames", "impulse", "kernel2d", "magnitude", "magnitude_plane", "overview", "pass_band",
-           "phase", "radial_profile", "step", "taps_image", "zeros_poles"]
+__all__ = ["FlipAndSlide", "angular_profile", "before_after", "compare", "delay", "exponential", "extensions",
+           "filtered", "five_ways", "flip_and_slide", "flip_and_slide_frames", "gallery", "impulse", "kernel2d",
+           "lines", "magnitude", "magnitude_plane", "matrices", "matrix", "overview", "pass_band", "phase",
+           "radial_profile", "sequences", "shifted_images", "shifted_impulses", "step", "taps_image", "zeros_poles"]

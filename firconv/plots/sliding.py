@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firconv.convolution import convolve
+from firconv.plots.frames import contained
 from firconv.plots.stepping import draw_step
 from firconv.plots.style import GREY, dress, line, new_figure, whole_numbers
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 _LONGEST = 64  # samples of signal or taps: a frame must be readable
 _CELLS = (12, 5)  # per axis of an image and of its taps
 _TERMS = 4  # products that are written out
-_BUTTONS = {  # characters for matplotlib's icons, which are a font on a server
-    "minus": "−", "fast-backward": "⇤", "step-backward": "←", "play fa-flip-horizontal": "◀", "pause": "‖", "play": "▶",
-    "step-forward": "→", "fast-forward": "⇥", "plus": "+"}
 
 
 class FlipAndSlide:
@@ -68,9 +65,7 @@ class FlipAndSlide:
 
     def to_html(self) -> str:
         """A fragment of HTML with the frames inside it and buttons to play and step; nothing is loaded."""
-        html = re.sub(r"<link[^>]*>", "", self.animation().to_jshtml(default_mode="loop"))
-        html = re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda found: _BUTTONS[found[1]], html)
-        return html.replace('<img id="_anim_img', '<img style="max-width: 100%" alt="Animation" id="_anim_img')
+        return contained(self.animation().to_jshtml(default_mode="loop"))
 
     def _repr_html_(self) -> str:
         return self.to_html()

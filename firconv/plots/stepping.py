@@ -19,13 +19,13 @@ def draw_step(axes: Any, x: np.ndarray, h: np.ndarray, y: np.ndarray, n: tuple[i
     """Image with the window, products x·h or (n None) the taps as they are, and those outputs in `done`."""
     rows, columns = h.shape
     padded = np.pad(x.astype(float), [(k - 1, k - 1) for k in h.shape], constant_values=np.nan)
-    _grid(axes[0], padded, (1 - rows, 1 - columns))
+    grid(axes[0], padded, (1 - rows, 1 - columns))
     so_far = np.full(y.shape, np.nan)
     for place in done:
         so_far[place] = y[place]
-    _grid(axes[2], so_far, (0, 0))
+    grid(axes[2], so_far, (0, 0))
     if n is None:
-        _grid(axes[1], h.astype(float), (0, 0))
+        grid(axes[1], h.astype(float), (0, 0))
         titles = "image x", "taps h, before the flip", "output y"
     else:
         first = n[0] - rows + 1, n[1] - columns + 1
@@ -38,7 +38,7 @@ def draw_step(axes: Any, x: np.ndarray, h: np.ndarray, y: np.ndarray, n: tuple[i
         dress(ax, title, "across (samples)", "down (samples)").grid(False)
 
 
-def _grid(ax: Axes, values: np.ndarray, first: tuple[int, int]) -> None:
+def grid(ax: Axes, values: np.ndarray, first: tuple[int, int]) -> None:
     """Cells with their numbers; what is not a number is an empty cell."""
     known = values[np.isfinite(values)]
     top = _TOP * (float(np.abs(known).max()) if known.size else 1.0) or 1.0
@@ -76,7 +76,7 @@ def _products(ax: Axes, x: np.ndarray, h: np.ndarray, n: tuple[int, ...], first:
         k = first[0] + i, first[1] + j
         if all(0 <= p < size for p, size in zip(k, x.shape, strict=True)):
             cells[i, j] = x[k] * tap
-    _grid(ax, np.full(h.shape, np.nan), first)
+    grid(ax, np.full(h.shape, np.nan), first)
     top = _TOP * (float(np.nanmax(np.abs(cells))) or 1.0)
     ax.images[0].set(data=np.abs(cells), clim=(0, top))
     for i, j in np.argwhere(np.isfinite(cells)):
