@@ -23,7 +23,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 LONGEST, MEDIAN, FIGURES, WIDTH, BYTES, SECONDS = 6, 3, 3, 110, 1 << 20, 60
-COLOURS = 128  # of a stored picture
+COLOURS = 256  # of a stored picture
 TRACE = re.compile(r"(?<![\w.:/])/(?:home|root|work|tmp|opt|Users)/\w")
 
 
@@ -163,7 +163,8 @@ def smaller(picture):
 
     file = io.BytesIO()
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
-        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        few = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 
 

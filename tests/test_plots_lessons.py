@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from firconv import FIR, IIR, byhand, convolve, files, filters, plots, response
+from firconv import FIR, IIR, byhand, convolve, files, filters, plan, plots, response
 from firconv.plots import frames, lessons
 
 
@@ -136,6 +136,7 @@ def test_filtered_shows_taps_result_and_response():
     result = figure.axes[3].images[0]
     assert_allclose(result.get_array(), sobel(image, boundary="edge"))
     assert result.get_clim()[0] == -result.get_clim()[1]
+    assert figure.axes[2].images[0].get_clim() == (image.min(), image.max())
     f = np.linspace(-0.5, 0.5, 97)
     assert_allclose(figure.axes[5].images[0].get_array(), abs(response.frequency_response(sobel, (f, f))[1]))
     assert figure.axes[5].get_xlabel() == "largest 1"
@@ -178,3 +179,40 @@ def test_samples():
     assert shapes == {"eeg": (800, 4), "mri": (256, 256), "photo": (600, 512, 3)}
     assert files.sample("eeg").rate == 80 and files.sample("photo").white == 255
     assert all(files.sample(name).array.flags.writeable for name in files.SAMPLES)
+
+
+# ---- fast convolution --------------------------------------------------------------------------------------------
+
+
+def test_costs_are_those_of_the_plans():
+    plans = {k: plan(((1 << 16,), "f4"), np.ones(k, "f4"), "same") for k in (4, 64, 2048)}
+    ax = plots.costs(plans, "K").axes[0]
+    named = {line.get_label(): line for line in ax.lines}
+    direct = [next(c.seconds for c in p.decision.candidates if c.method == "direct") for p in plans.values()]
+    assert_allclose(named["direct"].get_ydata(), direct)
+    chosen = [next(c.seconds for c in p.decision.candidates if c.method == p.method) for p in plans.values()]
+    assert_allclose(named["chosen"].get_ydata(), chosen)
+    assert ax.get_xlabel() == "K" and ax.get_xscale() == ax.get_yscale() == "log"
+
+
+def test_overlap_save_keeps_every_output_once():
+    ax = plots.overlap_save(200, 9, 32).axes[0]
+    kept = sorted((bar.get_x(), bar.get_width()) for bar in ax.patches if bar.get_hatch() is None)
+    assert kept == [(24 * k, 24) for k in range(6)]
+    thrown = sorted((bar.get_x(), bar.get_width()) for bar in ax.patches if bar.get_hatch())
+    assert thrown == [(24 * k - 8, 8) for k in range(6)]
+
+
+def test_footprint_marks_what_is_not_finite():
+    ax = plots.footprint({"a": [0, np.inf], "b": [np.nan, 1]}, title="t").axes[0]
+    assert ax.images[0].get_array().tolist() == [[0, 1], [1, 0]] and title(ax) == "t"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: plots.costs({}), r"costs\(plans\): 0 plans make no line; give at least two"),
+    (lambda: plots.overlap_save(100, 33, 32), r"overlap_save\(100, 33, 32\): a block holds no output that is right"),
+])
+def test_errors_of_fast_convolution(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -7,7 +7,7 @@ import io
 import re
 
 _FRAME = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=\\\s]+)"')
-_COLOURS = 48
+_COLOURS = 64
 _BUTTONS = {  # characters for matplotlib's icons, which are a font on a server
     "minus": "−", "fast-backward": "⇤", "step-backward": "←", "play fa-flip-horizontal": "◀", "pause": "‖", "play": "▶",
     "step-forward": "→", "fast-forward": "⇥", "plus": "+"}
@@ -21,7 +21,7 @@ def contained(html: str) -> str:
 
 
 def smaller(html: str) -> str:
-    """The same fragment with every PNG frame as a picture of 48 colours.
+    """The same fragment with every PNG frame as a picture of 64 colours.
 
     Lines, text and greys of `flip_and_slide` look the same; a page of frames is a third as long.
     """
@@ -34,5 +34,6 @@ def _quantised(text: str) -> str:
     raw = base64.b64decode(re.sub(r"[\\\s]", "", text))
     file = io.BytesIO()
     with Image.open(io.BytesIO(raw)) as frame:
-        frame.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        few = frame.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()

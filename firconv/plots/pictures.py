@@ -81,9 +81,9 @@ def picture(ax: Axes, image: np.ndarray, limits: tuple[float, float]) -> None:
 def filtered(image: Any, filters: Mapping[str, FIR], boundary: Any = "reflect") -> Figure:
     """An image through each of several filters: a column of taps, result and magnitude response per filter.
 
-    Colours of taps are centred at 0 (blue negative, red positive; a − marks the sign), results have their own grey
-    scale (0 in middle grey if signed, see `gallery`), and responses run over −fs/2 … fs/2 on both axes, zero frequency
-    in the middle, from 0 (dark) to their largest value (bright), which is written below.
+    Colours of taps are centred at 0 (blue negative, red positive; a − marks the sign). Results have the grey scale of
+    the image, or, for taps that nearly sum to 0, their own with 0 in middle grey. The responses run over −fs/2 … fs/2
+    on both axes, zero frequency in the middle, from 0 (dark) to their largest value (bright), which is written below.
 
     Parameters
     ----------
@@ -116,7 +116,8 @@ def filtered(image: Any, filters: Mapping[str, FIR], boundary: Any = "reflect") 
         _taps(column[0], fir)
         column[0].set_title(name, loc="left", fontsize="medium")
         result = fir(image, boundary=boundary)
-        limits = scale(result) if result.min() < -0.05 * np.ptp(image) else (float(image.min()), float(image.max()))
+        blind = abs(fir.taps.sum()) < 0.05 * np.abs(fir.taps).sum()  # a constant image all but vanishes
+        limits = scale(result) if blind else (float(image.min()), float(image.max()))
         picture(column[1], result, limits)
         _response(column[2], fir)
     for ax, label in zip(axes[:, 0], ("taps", "result", "|H| over f (cycles/sample)"), strict=True):
