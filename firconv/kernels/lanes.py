@@ -13,6 +13,9 @@ every lane and for scalars too, or a product and a sum on processors that have n
     load_part, store_part(…, n) the same for the first n samples only; the others are 0 and stay untouched; gap 1
     fma(w, v, acc)              w·v + acc with a scalar w; v, acc vectors or scalars
     fma2(x, i, w, a, u, b)      w·v + a and u·v + b for v = load(x, i, a): one load serves two sums
+    top(v, m)                   the larger of both, lane by lane; NaN where either is NaN
+    ratio(a, b)                 the quotient a/b, lane by lane
+    evens(a, b)                 every second lane of a single vector a and of b behind it, as one vector
     item(x, i)                  one sample
 
 `width` and `gap` are literals in the source. Indices are not checked, and negative ones do not wrap.
@@ -116,6 +119,27 @@ def fma2(x: np.ndarray, i: int, w: Any, a: Any, u: Any, b: Any) -> Any:
     return fma(w, v, a), fma(u, v, b)
 
 
+def top(v: Any, m: Any) -> Any:
+    """The larger of both, NaN where either is NaN."""
+    with np.errstate(invalid="ignore"):
+        if isinstance(m, np.ndarray):
+            return np.where((v > m) | (v != v), v, m).view(_Vectors)
+        return v if v > m or v != v else m
+
+
+def ratio(a: Any, b: Any) -> Any:
+    """The quotient of two vectors."""
+    with np.errstate(all="ignore"):
+        return a / b
+
+
+def evens(a: Any, b: Any) -> Any:
+    """Every second lane of two vectors, as one."""
+    vectors = np.concatenate([a, b], axis=1)[:, ::2].view(_Vectors)
+    vectors.gap = a.gap
+    return vectors
+
+
 def item(x: np.ndarray, i: int) -> Any:
     """One sample of flat memory."""
     return x.flat[i]
@@ -139,6 +163,9 @@ type_callable(load_part)(lambda context: lambda x, i, like, n: like)
 type_callable(store_part)(lambda context: lambda out, i, v, n: types.none)
 type_callable(fma)(lambda context: lambda w, v, acc: acc)
 type_callable(fma2)(lambda context: lambda x, i, w, a, u, b: types.UniTuple(a, 2))
+type_callable(top)(lambda context: lambda v, m: m)
+type_callable(ratio)(lambda context: lambda a, b: a)
+type_callable(evens)(lambda context: lambda a, b: a if a.width == 1 else None)
 type_callable(item)(lambda context: lambda x, i: x.dtype)
 
 
@@ -218,6 +245,42 @@ def _lower_store_part(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     builder.store(args[2], whole)
     cgutils.raw_memcpy(builder, address, whole, args[3], ir.Constant(ir.IntType(64), sig.args[2].dtype.bitwidth // 8))
     return context.get_dummy_value()
+
+
+def _larger(builder: Any, v: Any, m: Any) -> Any:
+    if isinstance(getattr(v.type, "element", v.type), ir.IntType):
+        return builder.select(builder.icmp_signed(">", v, m), v, m)
+    more, nan = builder.fcmp_ordered(">", v, m), builder.fcmp_unordered("uno", v, v)
+    return builder.select(builder.or_(more, nan), v, m)
+
+
+@lower_builtin(top, types.Number, types.Number)
+def _lower_top_scalar(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return _larger(builder, *args)
+
+
+def _lane_by_lane(builder: Any, args: Any, word: Any) -> Any:
+    kind, part = args[0].type, builder.extract_value
+    return _join(builder, kind, [word(builder, part(args[0], v), part(args[1], v)) for v in range(kind.count)])
+
+
+@lower_builtin(top, Lanes, Lanes)
+def _lower_top(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return _lane_by_lane(builder, args, _larger)
+
+
+@lower_builtin(ratio, Lanes, Lanes)
+def _lower_ratio(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    word = "sdiv" if isinstance(sig.return_type.dtype, types.Integer) else "fdiv"
+    return _lane_by_lane(builder, args, lambda build, a, b: getattr(build, word)(a, b))
+
+
+@lower_builtin(evens, Lanes, Lanes)
+def _lower_evens(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    count = sig.return_type.count
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(0, 2 * count, 2)))
+    both = (builder.extract_value(a, 0) for a in args)
+    return _join(builder, args[0].type, [builder.shuffle_vector(*both, mask)])
 
 
 @lower_builtin(item, types.Array, types.Integer)

@@ -17,6 +17,10 @@ _HOME = {
     "conv_input_gradient": "operations",
     "conv_weight_gradient": "operations",
     "conv_bias_gradient": "operations",
+    "max_pool": "pooling",
+    "avg_pool": "pooling",
+    "global_max_pool": "pooling",
+    "global_avg_pool": "pooling",
     "plan": "plans",
     "LayerPlan": "plans",
     # layers as values

@@ -272,7 +272,10 @@ def recalled(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float
     try:
         found = _plans.get(key)
     except TypeError:  # a keyword was a list or an array
-        return make(_hashable(call), x.shape, x.dtype, w, method, rtol)
+        again = words.hashable(call)
+        if isinstance(again.boundary, list):
+            return make(again, x.shape, x.dtype, w, method, rtol)
+        return recalled(again, x, w, method, rtol)
     if found is not None and _same(found.weights, w):
         return found
     found = make(call, x.shape, x.dtype, w.copy(), method, rtol)
@@ -292,18 +295,6 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 _BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
-
-
-def _hashable(call: Words) -> Words:
-    """Lists as tuples where both mean the same: everywhere but in the boundary."""
-    return replace(
-        call,
-        **{n: _tuple(getattr(call, n)) for n in ("stride", "padding", "dilation", "output_padding", "shape")},
-    )
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(map(_tuple, value)) if isinstance(value, (list, np.ndarray)) else value
 
 
 def make(
@@ -371,7 +362,7 @@ def plan(
         raise ValueError(f"plan(x, w): op={op!r} is unknown: use 'conv' or 'conv_transpose'")
     call = Words(op, stride, padding, dilation, groups, boundary, output_padding, output_shape)
     x, w = describe.operands(op, _example(x), w, ("x", "w"))
-    return make(_hashable(call), x.shape, x.dtype, w.copy(), method, rtol, bias)
+    return make(words.hashable(call), x.shape, x.dtype, w.copy(), method, rtol, bias)
 
 
 def _example(x: Any) -> Any:

@@ -11,7 +11,7 @@ The batch is an axis in front along which nothing is filtered.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,18 @@ _OPERANDS = {
     "max_pool": "x, size",
     "avg_pool": "x, size",
 }
+
+
+def hashable(call: Words) -> Words:
+    """Lists as tuples wherever both mean the same, that is, everywhere but in the boundary."""
+    names = ("stride", "padding", "dilation", "output_padding", "shape")
+    return replace(call, **{name: tuples(getattr(call, name)) for name in names})
+
+
+def tuples(value: Any) -> Any:
+    """Lists and arrays, and those in them, as tuples."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    return tuple(map(tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
 # ── numbers per axis ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -170,6 +182,52 @@ def outputs(call: Any, lengths: Ints, extents: Ints, stride: Ints, padded: Pads,
     return tuple(
         (n + lo + hi - e) // s + 1 for n, e, s, (lo, hi) in zip(lengths, extents, stride, padded, strict=True)
     )
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where the windows of a pool lie, per spatial axis: window t holds t·stride + k·dilation − lo for k < kernel."""
+
+    lengths: Ints
+    kernel: Ints
+    stride: Ints
+    dilation: Ints
+    pads: Pads
+    outputs: Ints
+
+    def positions(self, axis: int) -> np.ndarray:
+        """(outputs, kernel) positions along an axis; those below 0 and beyond the length lie in the padding."""
+        t, k = np.ogrid[: self.outputs[axis], : self.kernel[axis]]
+        return t * self.stride[axis] + k * self.dilation[axis] - self.pads[axis][0]
+
+
+def windows(call: Words, x_shape: Ints, size: Any, ceil_mode: bool) -> Windows:
+    """The windows of a pool over x (N, C, *lengths); with `ceil_mode` also those that begin in x and end beyond.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For every argument that cannot mean anything.
+    """
+    if len(x_shape) < 3:
+        raise ValueError(
+            f"{call}: x has shape {x_shape}, {len(x_shape)} dimensions: a pool needs at least 3 (batch, channels, one "
+            "spatial axis)"
+        )
+    lengths, count = x_shape[2:], len(x_shape) - 2
+    kernel = per_axis(call, "size", size, count)
+    stride = kernel if call.stride is None else per_axis(call, "stride", call.stride, count)
+    dilation = per_axis(call, "dilation", call.dilation, count)
+    extents = tuple(map(extent, kernel, dilation))
+    padded = pads(call, call.padding, lengths, extents, stride)
+    found = outputs(call, lengths, extents, stride, padded, kernel, dilation)
+    if ceil_mode:
+        more = ((n + lo + hi - e) % s > 0 for n, e, s, (lo, hi) in zip(lengths, extents, stride, padded, strict=True))
+        found = tuple(
+            t + (extra and t * s < n + lo)
+            for t, extra, n, s, (lo, _) in zip(found, more, lengths, stride, padded, strict=True)
+        )
+    return Windows(lengths, kernel, stride, dilation, padded, found)
 
 
 # ── the problem of a layer ────────────────────────────────────────────────────────────────────────────────────────────

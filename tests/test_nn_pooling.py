@@ -1,0 +1,200 @@
+"""Pools: agreement with torch and with windows written out, NaN, every dtype, the contract."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from firconv import nn
+from firconv.nn import pooling, words
+
+KINDS = ("f2", "f4", "f8", "g", ">f4", "?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
+
+
+def pool(rng, rank):
+    """Random shapes and words of one pool, torch's names."""
+    size, stride, dilation = (rng.integers(lo, hi, rank) for lo, hi in ((1, 5), (1, 4), (1, 3)))
+    padding = rng.integers(0, size // 2 + 1)
+    extent = (size - 1) * dilation + 1
+    lengths = np.maximum(extent - 2 * padding, 1) + rng.integers(0, 24, rank)
+    shape = (*map(int, rng.integers(1, 4, 2)), *map(int, lengths))
+    found = {"stride": stride, "padding": padding, "dilation": dilation}
+    return shape, tuple(map(int, size)), {name: tuple(map(int, value)) for name, value in found.items()}
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(20))
+def test_max_pool_agrees_with_torch(rank, seed):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng([rank, seed])
+    shape, size, keywords = pool(rng, rank)
+    x = rng.standard_normal(shape).astype(rng.choice(["f4", "f8"]))
+    x[rng.random(shape) < 0.02] = np.nan
+    x[rng.random(shape) < 0.02] = -np.inf
+    for ceil_mode in (False, True):
+        z = getattr(torch.nn.functional, f"max_pool{rank}d")(torch.tensor(x), size, ceil_mode=ceil_mode, **keywords)
+        y = nn.max_pool(x, size, ceil_mode=ceil_mode, **keywords)
+        assert y.dtype == x.dtype and np.array_equal(y, z.numpy(), equal_nan=True)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(20))
+def test_avg_pool_agrees_with_torch(rank, seed):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng([9, rank, seed])
+    shape, size, keywords = pool(rng, rank)
+    del keywords["dilation"]
+    x = rng.standard_normal([max(n, s) for n, s in zip(shape, (1, 1, *size), strict=True)])
+    for ceil_mode, counted in product((False, True), repeat=2):
+        options = {"ceil_mode": ceil_mode, "count_include_pad": counted, **keywords}
+        z = getattr(torch.nn.functional, f"avg_pool{rank}d")(torch.tensor(x), size, **options).numpy()
+        y = nn.avg_pool(x, size, **options)
+        assert y.shape == z.shape and np.max(np.abs(y - z)) <= 2.0**-52 * np.prod(size) * np.max(np.abs(x))
+
+
+def written_out(x, size, keywords, mean, counted=True, ceil_mode=False):
+    """Every window, sample by sample, in exact or long arithmetic."""
+    w = words.windows(words.Words("pool", **keywords), x.shape, size, ceil_mode)
+    y = np.empty((*x.shape[:2], *w.outputs), object)
+    for t in product(*map(range, w.outputs)):
+        at = [w.positions(a)[i] for a, i in enumerate(t)]
+        inside = np.ix_(*(p[(p >= 0) & (p < n)] for p, n in zip(at, w.lengths, strict=True)))
+        part = x[(slice(None), slice(None), *inside)].reshape(*x.shape[:2], -1)
+        if mean:
+            wide = part.astype(np.clongdouble if x.dtype.kind == "c" else np.longdouble)
+            places = [p < n + hi for p, n, (_, hi) in zip(at, w.lengths, w.pads, strict=True)]
+            count = np.prod([p.sum() for p in places]) if counted else part.shape[-1]
+            y[(..., *t)] = wide.sum(axis=-1) / count
+        else:
+            y[(..., *t)] = part.max(axis=-1)
+    return y
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_type(kind):
+    rng = np.random.default_rng(3)
+    x = (rng.standard_normal((2, 3, 11, 9)) * 100).astype(kind)
+    if x.dtype.kind in "iu":
+        limits = np.iinfo(x.dtype)
+        x = rng.integers(limits.min, limits.max, x.shape, x.dtype, endpoint=True)
+    words_ = {"stride": (2, 3), "padding": 1, "dilation": 1}
+    y, z = nn.max_pool(x, 3, **words_), written_out(x, 3, words_, False)
+    assert y.dtype == x.dtype.newbyteorder("=") and np.array_equal(y, z.astype(y.dtype))
+    y, z = nn.avg_pool(x, 3, **words_), written_out(x, 3, words_, True)
+    assert y.dtype == (np.float64 if x.dtype.kind in "biu" else x.dtype.newbyteorder("="))
+    unit = 0.5 * float(np.finfo(y.dtype).eps)
+    assert np.max(np.abs(y - z.astype(np.longdouble))) <= 12 * unit * float(np.max(np.abs(x.astype("g"))))
+
+
+@pytest.mark.parametrize("kind", ["c8", "c16"])
+def test_complex_numbers_have_means_and_no_order(kind):
+    rng = np.random.default_rng(4)
+    x = (rng.standard_normal((1, 2, 9, 20)) + 1j * rng.standard_normal((1, 2, 9, 20))).astype(kind)
+    keywords = {"stride": 2, "padding": ((1, 0), (0, 2)), "dilation": (2, 1)}
+    z = written_out(x, (2, 4), keywords, True, False, True).astype(np.complex128)
+    y = nn.avg_pool(x, (2, 4), count_include_pad=False, ceil_mode=True, **keywords)
+    assert y.dtype == kind and np.allclose(y, z, rtol=0, atol=10 * np.finfo(kind).eps)
+    with pytest.raises(TypeError, match=r"max_pool\(x, size\): x is complex, and complex numbers have no order"):
+        nn.max_pool(x, 2)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, (3, 1, 2, 1)])
+def test_more_axes_and_dilated_means(dilation):
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((1, 2, 7, 5, 6, 9))
+    keywords = {"stride": (2, 1, 3, 2), "padding": (1, 1, 0, 1), "dilation": dilation}
+    size = (2, 2, 1, 3)
+    assert np.array_equal(nn.max_pool(x, size, **keywords), written_out(x, size, keywords, False).astype(float))
+    for counted in (True, False):
+        z = written_out(x, size, keywords, True, counted).astype(float)
+        assert np.allclose(nn.avg_pool(x, size, count_include_pad=counted, **keywords), z, rtol=0, atol=1e-14)
+
+
+def test_padding_words_and_whole_planes():
+    rng = np.random.default_rng(6)
+    x = rng.standard_normal((3, 5, 13, 10)).astype("f4")
+    for word, stride in product(("same", "same_lower", "causal", "valid"), (1, 2, 3, 4)):
+        keywords = {"stride": stride, "padding": word, "dilation": 1}
+        y = nn.max_pool(x, 3, **keywords)
+        assert np.array_equal(y, written_out(x, 3, keywords, False).astype("f4"))
+    assert np.array_equal(nn.global_max_pool(x), x.max(axis=(2, 3), keepdims=True))
+    assert np.allclose(nn.global_avg_pool(x), x.astype(float).mean(axis=(2, 3), keepdims=True), rtol=0, atol=1e-6)
+    assert np.array_equal(nn.avg_pool(x, (13, 10)), nn.global_avg_pool(x))
+
+
+@pytest.mark.parametrize("lengths", [1, 3, 7, 8, 9, 49, 63, 64, 65, 127, 128, 200, (7, 7), (33, 5)])
+def test_global_pools_of_any_length(lengths):
+    rng = np.random.default_rng(7)
+    x = rng.integers(-50, 50, (2, 3, *np.atleast_1d(lengths))).astype("f8")
+    axes = tuple(range(2, x.ndim))
+    assert np.array_equal(nn.global_max_pool(x), x.max(axis=axes, keepdims=True))
+    assert np.array_equal(nn.global_avg_pool(x), x.sum(axis=axes, keepdims=True) / x[0, 0].size)
+    x.reshape(6, -1)[2, -1] = np.nan
+    assert np.array_equal(np.isnan(nn.global_max_pool(x)).ravel(), np.arange(6) == 2)
+    assert np.array_equal(np.isnan(nn.global_avg_pool(x)).ravel(), np.arange(6) == 2)
+
+
+def test_footprints_workers_and_untouched_inputs():
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal((2, 40, 50, 60)).astype("f4")
+    x[0, 7, 20, 30], x[1, 3, 0, 0], x[1, 39, 49, 59] = np.nan, np.inf, np.nan
+    before = x.copy()
+    for run in (nn.max_pool, nn.avg_pool):
+        one, two = (run(x, 3, stride=2, padding=1, workers=n) for n in (1, 2))
+        assert one.tobytes() == two.tobytes() and np.array_equal(x, before, equal_nan=True)
+        bad = np.zeros(one.shape, bool)
+        bad[0, 7, 10, 15] = bad[1, 39, -1, -1] = True
+        assert np.array_equal(np.isnan(one), bad)
+        assert np.array_equal(np.argwhere(np.isinf(one)), [[1, 3, 0, 0]])
+    view = np.asfortranarray(x)[:, ::-1, ::2]
+    assert np.array_equal(nn.max_pool(view, 2), nn.max_pool(view.copy(), 2), equal_nan=True)
+
+
+def test_few_large_planes_are_cut_into_rows():
+    x = np.random.default_rng(9).standard_normal((1, 1, 400, 300)).astype("f4")
+    made = pooling.Pool(words.Words("max_pool", 1, 1, 1), x.shape, x.dtype, 3, False)
+    assert len(made._tasks) > 1 and {tuple(box[:2]) for box in made._tasks} == {(0, 1)}
+    one, two = made(x, 1), made(x, 2)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    z = np.max([padded[..., i : i + 400, j : j + 300] for i in range(3) for j in range(3)], axis=0)
+    assert np.array_equal(one, z) and np.array_equal(two, z)
+
+
+def test_pools_are_remembered_and_forgotten():
+    for i in range(300):
+        assert nn.max_pool(np.arange(float(i + 1)).reshape(1, 1, -1), i + 1).item() == i
+    assert len(pooling._pools) <= 256
+
+
+BAD = [
+    (lambda: nn.max_pool(np.ones((2, 3)), 2), ValueError, r"max_pool\(x, size\): x has shape \(2, 3\), 2 dimensions"),
+    (lambda: nn.avg_pool(np.ones((1, 1, 4)), 5), ValueError, "the kernel is larger than the padded input"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), (2, 2)), ValueError, r"size=\(2, 2\) has 2 entries for 1 spatial axes"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), 0), ValueError, "size=0 must be at least 1"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), 2, stride=0), ValueError, "stride=0 must be at least 1"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), 2, padding="wrap"), ValueError, "padding='wrap' is unknown"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4), int), 2, padding=2), ValueError,
+     r"padding=2 leaves a window without any sample: use at most \(1,\)"),
+    (lambda: nn.avg_pool(np.ones((1, 1, 4)), 2, padding=3, count_include_pad=False), ValueError, "without any sample"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4), object), 2), TypeError, "x has dtype object"),
+    (lambda: nn.global_avg_pool(np.ones((0, 1, 4))), ValueError, "x is empty"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), [2], workers=0), ValueError, "workers=0 must be at least 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "kind", "match"), BAD, ids=range(len(BAD)))
+def test_errors_say_what_would_fit(wrong, kind, match):
+    with pytest.raises(kind, match=match):
+        wrong()
+
+
+def test_padding_is_minus_infinity_to_the_largest():
+    for n in (1, 4, 20):
+        y = nn.max_pool(np.zeros((1, 1, n, n)), 2, stride=1, padding=2)
+        inside = np.zeros((n + 3, n + 3), bool)
+        inside[1:-1, 1:-1] = True
+        assert np.array_equal(y[0, 0], np.where(inside, 0, -np.inf))
+
+
+def test_padding_counts_as_zeros_wherever_it_lies():
+    assert nn.avg_pool(np.full((1, 1, 4), 6.0), 2, padding=3).tolist() == [[[0.0, 3.0, 6.0, 3.0, 0.0]]]
