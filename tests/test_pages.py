@@ -42,7 +42,10 @@ def failures(text, where="page"):
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_examples_of_a_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # pages write files
-    wrong = failures(page.read_text(encoding="utf-8"), str(page))
+    text = page.read_text(encoding="utf-8")
+    for peer in re.findall(r"<!-- needs (\w+) -->", text):
+        pytest.importorskip(peer)
+    wrong = failures(text, str(page))
     if wrong:
         pytest.fail(wrong, pytrace=False)
 
