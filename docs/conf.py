@@ -25,6 +25,7 @@ html_math_renderer = "mathml"
 exclude_patterns = ["figures", "tools"]
 nitpicky = True
 default_role = "code"
+highlight_language = "text"
 
 # Pages are Markdown, which GitHub shows too; $…$ is an equation in both.
 myst_enable_extensions = ["dollarmath", "colon_fence"]

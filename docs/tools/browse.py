@@ -22,7 +22,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 WIDTHS = {"phone": (390, 844), "desktop": (1440, 900)}
-QUERIES = {"gaussian": "filters", "receptive field": "", "overlap": "methods"}  # word → a page that must be found
+QUERIES = {"gaussian": "filters", "receptive field": "howto", "overlap": "methods"}  # word → a page that must be found
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update", "--hide-scrollbars"]
 STICKING_OUT = """
