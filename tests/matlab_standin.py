@@ -47,7 +47,7 @@ FUNCTIONS = {
 def run(code, x, h):
     """y from lines of MATLAB; 1-D signals are rows."""
     names = {"x": np.atleast_2d(x), "h": np.atleast_2d(h)}
-    for line in code.splitlines():
+    for line in code.replace(" ...\n", " ").splitlines():
         target, value = line.rstrip(";").split(" = ", 1)
         indexed = re.fullmatch(r"([xy])\((.*)\)", value)
         assigned = re.fullmatch(r"w\((.*)\)", target)

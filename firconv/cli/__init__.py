@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from firconv.cli import designing, identifying, plotting, verifying
+from firconv.cli import designing, identifying, plotting, translating, verifying
 from firconv.cli.kernels import NAMED, number
 
 _EXAMPLES = """\
@@ -43,7 +43,7 @@ Arrays keep what the sum gives.
 
 # command -> module that runs it; the others concern this machine
 _PLACES = {"filter": "filtering", "plan": "filtering", "demo": "demo", "design": "designing", "plot": "plotting",
-           "verify": "verifying", "identify": "identifying"}
+           "verify": "verifying", "identify": "identifying", "translate": "translating"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -97,6 +97,9 @@ def parser() -> argparse.ArgumentParser:
 
     about = "find out which convention a function follows"
     identifying.add_identify(commands.add_parser("identify", help=about, epilog=identifying.EXAMPLES))
+
+    about = "write a call of firconv in the words of NumPy, SciPy, torch, OpenCV, MATLAB or ONNX"
+    translating.add_translate(commands.add_parser("translate", help=about, epilog=translating.EXAMPLES))
 
     demo = commands.add_parser("demo", help="filter, check and time real data, with figures")
     demo.add_argument("folder", nargs="?", default="firconv-demo", metavar="FOLDER", help="default: %(default)s")

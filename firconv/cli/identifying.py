@@ -55,8 +55,10 @@ def run_identify(options: argparse.Namespace) -> None:
     """Probe, print the report and a translation, and leave with 1 if nothing was identified."""
     from firconv import interop
     from firconv.identification import identify
-    from firconv.translation import translate
+    from firconv.translation import named, translate
 
+    if options.to:
+        named(options.to)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # signals are small: threads of torch and OpenCV only wait
     sys.path.insert(0, os.getcwd())  # where the user's module is
     f = interop.function(options.function)

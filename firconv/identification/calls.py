@@ -63,8 +63,8 @@ class BlackBox:
         outcome = _in_thread(self.f, given, left)
         if outcome is None:
             raise Stop(
-                f"call {self.calls} did not return within {left:.3g} s and cannot be interrupted: it was abandoned in "
-                f"its thread, for a signal of shape {x.shape}"
+                f"call {self.calls}, for a signal of shape {x.shape}, had not returned after {left:.3g} s, when the "
+                f"limit of {self.limit:g} s for everything was reached: it was abandoned in its thread"
             )
         for name, before, after in zip(("signal", "taps"), (x, h), given, strict=False):
             if before.tobytes() != after.tobytes():

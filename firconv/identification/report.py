@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +14,25 @@ if TYPE_CHECKING:
     from firconv.identification.found import Found
 
 
+TIED = "\u00a0"  # a space at which no line ends
+
+
 def text(found: Found) -> str:
-    """The whole report."""
+    """The whole report, 80 columns wide."""
     rows = [(name, line) for name, line in _rows(found) if line]
     rows += [("evidence", line) for line in found.evidence] + [("finding", line) for line in found.findings]
-    return "\n".join([_title(found), *(f"  {name:<13}{line}" for name, line in rows)])
+    return "\n".join([_title(found), *(_row(name, line) for name, line in rows)])
+
+
+def _row(name: str, text: str) -> str:
+    """A name, and lines beside it."""
+    lines = [part for line in text.split("\n") for part in _folded(line)]
+    return f"  {name:<13}" + f"\n{'':15}".join(lines)
+
+
+def _folded(line: str) -> list[str]:
+    parts = wrap(line, 65, break_long_words=False, break_on_hyphens=False) if len(line) > 65 else [line]
+    return [part.replace(TIED, " ") for part in parts]
 
 
 def _title(found: Found) -> str:
@@ -86,9 +101,7 @@ def _equation(f: Found) -> str:
 def _taps(f: Found) -> str:
     if f.fir is None:
         return ""
-    line = np.array2string(f.fir.taps, precision=5, threshold=12, edgeitems=3, separator=", ").replace(
-        "\n", "\n" + " " * 15
-    )
+    line = np.array2string(f.fir.taps, precision=5, threshold=12, edgeitems=3, separator=", ", max_line_width=65)
     return f"{'×'.join(map(str, f.fir.shape))}: {line}"
 
 
@@ -125,9 +138,9 @@ def _boundary(f: Found) -> str:
         text += f"   {picture}"
     rule = f.boundary[0] if isinstance(f.boundary, tuple) and f.boundary and f.boundary[0] == "constant" else f.boundary
     if isinstance(rule, str) and boundary_text(rule):
-        text += f"\n{'':15}{boundary_text(rule)}"
+        text += "\n" + boundary_text(rule).replace(" ", TIED).replace(f",{TIED}", ", ")
     return text + (
-        f"\n{'':15}so short a reach cannot tell {' from '.join(f.ends.fits)}" if len(f.ends.fits) > 1 else ""
+        f"\nso short a reach cannot tell {' from '.join(f.ends.fits)}" if len(f.ends.fits) > 1 else ""
     )
 
 

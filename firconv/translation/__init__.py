@@ -106,14 +106,26 @@ def translate(call: Any, to: str, *, ndim: int | None = None) -> Translation:
     >>> print(translate('convolve(x, h, "same", boundary="symmetric")', "torch").reason)
     torch pads with zeros, 'reflect' (dcb│abcd│cba), 'replicate' or 'circular': it has no 'symmetric'
     """
-    system = ALIASES.get(str(to).lower(), str(to).lower())
-    if system not in SYSTEMS:
-        raise ValueError(f"translate(call, to): to={to!r} is unknown: use one of {', '.join(SYSTEMS)}")
+    system = named(to)
     try:
         source = source_of(call, ndim)
         return _renormalised(source, system) if pieces.renormalised(source) else _written(source, system)
     except Impossible as why:
         return Translation(system, reason=str(why))
+
+
+def named(to: str) -> str:
+    """The name of a system in `SYSTEMS`, from that or an alias.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    system = ALIASES.get(str(to).lower(), str(to).lower())
+    if system not in SYSTEMS:
+        raise ValueError(f"translate(call, to): to={to!r} is unknown: use one of {', '.join(SYSTEMS)}")
+    return system
 
 
 def _written(source: Source, system: str) -> Translation:

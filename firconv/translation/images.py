@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 
 from firconv.conventions import LOWER, UPPER, Axis, Rule, Size, boundary_names
 from firconv.translation import pieces
@@ -131,7 +132,8 @@ def _matlab_taps(code: Code) -> None:
     source = code.source
     if source.taps is not None:
         rows = source.taps.reshape(-1, source.taps.shape[-1]).tolist()
-        code.head.append(f"h = [{'; '.join(' '.join(repr(v) for v in row) for row in rows)}];")
+        whole = f"h = [{'; '.join(' '.join(repr(v) for v in row) for row in rows)}];"
+        code.head.append(" ...\n".join(wrap(whole, 76, subsequent_indent="    ", break_long_words=False)))
     if source.normalised:
         norm = {
             "sum(h)": "sum(h(:))",

@@ -35,10 +35,7 @@ def _torch_taps(code: Code) -> None:
     if source.taps is not None:
         code.imports.remove("import numpy as np")
         code.head = [
-            line.replace("np.array(", "torch.tensor(").replace("])", "], dtype=x.dtype)")
-            if line.startswith("h = np.")
-            else line
-            for line in code.head
+            line.replace("np.array(", "torch.tensor(").replace("])", "], dtype=x.dtype)") for line in code.head
         ]
 
 

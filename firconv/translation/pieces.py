@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 
 from firconv.conventions import Axis, Rule, Size
 from firconv.translation.source import Impossible, Source, always
@@ -92,8 +93,10 @@ def prepare(code: Code) -> None:
     source = code.source
     if source.taps is not None:
         code.need("import numpy as np")
-        code.head.append(
-            f"h = np.array({source.taps.tolist()!r})" if source.taps.size <= 64 else "# h: the taps, found.fir.taps"
+        code.head += (
+            wrap(f"h = np.array({source.taps.tolist()!r})", 80, subsequent_indent="    ", break_long_words=False)
+            if source.taps.size <= 64
+            else ["# h: the taps, found.fir.taps"]
         )
     if source.reshape is not None:
         code.head.append(f"h = h.reshape({source.reshape})")
