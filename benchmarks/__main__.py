@@ -13,11 +13,12 @@ from pathlib import Path
 import scipy.fft
 from rich.console import Console
 
-from benchmarks import fresh, grid, ipp, machine, regret, report, table
+from benchmarks import fresh, grid, ipp, machine, readme, regret, report, table
 from benchmarks.bench import has
 from benchmarks.cases import all_cases
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+ROOT = Path(__file__).resolve().parent.parent
+PAGE, README = ROOT / "docs" / "benchmarks.md", ROOT / "README.md"
 PARTS = ("table", "fresh", "regret")
 
 
@@ -27,13 +28,22 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         print("\n".join(f"{case.name:24s}{case.title}" for case in all_cases()))
         return 0
+    if options.join:
+        return finish(report.join([json.loads(file.read_text()) for file in options.join]), options)
     if ipp.installed() and ipp.LINKS not in os.environ:
         return again(arguments)
     hold_threads()
     with scipy.fft.set_workers(2):
         results = measure(options, Console(width=options.width))
+    return finish(results, options)
+
+
+def finish(results: report.Results, options: argparse.Namespace) -> int:
+    """Print the tables, and write the page and the README's table where that is asked."""
+    report.show(Console(width=options.width), results)
     if options.docs:
         PAGE.write_text(report.page(results), encoding="utf-8")
+        readme.write(README, results.rows)
     return 0
 
 
@@ -43,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)} (default: all)")
     result.add_argument("--only", default="*", metavar="PATTERN", help="rows of the table by name, as 'line/*'")
     result.add_argument("--quick", action="store_true", help="a fifth of the time per row; every fifth planner problem")
-    result.add_argument("--docs", action="store_true", help="write docs/benchmarks.md")
+    result.add_argument("--share", default="1/1", metavar="I/N", help="of the planner's problems the I-th of N shares")
+    result.add_argument("--join", type=Path, nargs="+", metavar="FILE", help="measure nothing: join what --json wrote")
+    result.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and the table in README.md")
     result.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     result.add_argument("--list", action="store_true", help="name the rows and stop")
     result.add_argument("--width", type=int, default=None, help="columns of the terminal")
@@ -90,11 +102,11 @@ def measure(options: argparse.Namespace, console: Console) -> report.Results:
     if "fresh" in parts:
         results.facts = fresh.run_fresh(2 if quick else 5, memory=not quick)
     if "regret" in parts:
-        some = grid.questions()[:: 5 if quick else 1]
+        share, shares = map(int, options.share.split("/"))
+        some = grid.questions()[:: 5 if quick else 1][share - 1 :: shares]
         results.regrets = regret.run_regret(some, 0.15 if quick else 0.4, lambda item: progress(console, item))
     results.machine = machine.again(results.machine, glance)
     save(results, options.json)
-    report.show(console, results)
     return results
 
 

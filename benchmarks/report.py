@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.cases import all_cases
 from benchmarks.fresh import Fact
 from benchmarks.machine import Machine
 from benchmarks.regret import Regret, Summary, summarise
@@ -36,6 +37,29 @@ class Results:
         """Plain values, for JSON."""
         lists = {name: [item.as_dict() for item in getattr(self, name)] for name in ("rows", "facts", "regrets")}
         return {"machine": self.machine.as_dict(), "command": self.command, "date": self.date, **lists}
+
+
+def join(parts: Sequence[dict[str, Any]]) -> Results:
+    """One result from what several runs wrote: later rows replace earlier ones of the same name.
+
+    Of the machine's limits the best measured count.
+    """
+    machines = [part["machine"] for part in parts]
+    found = Machine(**machines[-1])
+    gflops = {dtype: max(machine["gflops"][dtype] for machine in machines) for dtype in found.gflops}
+    found = replace(found, gflops=gflops, copy_gbs=max(machine["copy_gbs"] for machine in machines))
+    rows = {item["name"]: _made(Row, item) for part in parts for item in part["rows"]}
+    facts = {item["name"]: _made(Fact, item) for part in parts for item in part["facts"]}
+    regrets = {item["question"]: _made(Regret, item) for part in parts for item in part["regrets"]}
+    order = {case.name: place for place, case in enumerate(all_cases())}
+    ordered = sorted(rows.values(), key=lambda row: order.get(row.name, len(order)))
+    kept = list(facts.values()), list(regrets.values())
+    return Results(found, "python -m benchmarks", ordered, *kept, max(part["date"] for part in parts))
+
+
+def _made(kind: Any, item: dict[str, Any]) -> Any:
+    """An object from its fields, without the derived values beside them."""
+    return kind(**{entry.name: item[entry.name] for entry in fields(kind)})
 
 
 @dataclass(frozen=True)

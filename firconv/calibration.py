@@ -36,8 +36,9 @@ def samples() -> list[Sample]:
     for dtype in ("float32", "float64"):
         for k in (5, 33, 129, 513):
             found.append(Sample("line", (1 << 18,), (k,), dtype, "direct"))
-        for k in (33, 257, 2049):
+        for k in (33, 257, 2049, 16385):
             found.append(Sample("line", (1 << 18,), (k,), dtype, "overlap_save"))
+        found.append(Sample("lines", (256, 2048), (129,), dtype, "overlap_save", (("axes", 1),)))
         found.append(Sample("long line", (1 << 20,), (1 << 19,), dtype, "fft"))
         found.append(Sample("whole line", (3000,), (800,), dtype, "fft"))
         for k in (3, 9, 21):
@@ -57,13 +58,14 @@ def samples() -> list[Sample]:
         found.append(Sample("small image", (96, 96), (5, 5), dtype, "direct"))
         found.append(Sample("small image", (96, 96), (15, 15), dtype, "fft"))
     found.append(Sample("complex line", (1 << 17,), (65,), "complex64", "direct"))
-    found.append(Sample("complex line", (1 << 17,), (257,), "complex64", "overlap_save"))
+    for k, dtype in ((257, "complex64"), (2049, "complex64"), (257, "complex128"), (2049, "complex128")):
+        found.append(Sample("complex line", (1 << 17,), (k,), dtype, "overlap_save"))
     found.append(Sample("large integers", (1 << 17,), (33,), "int64", "direct"))
     return found
 
 
 def calibrate(progress: Progress | None = None, repeats: int = 5) -> cost.Machine:
-    """Time about sixty problems, fit the planner's constants, and keep them in the user's cache folder.
+    """Time about seventy problems, fit the planner's constants, and keep them in the user's cache folder.
 
     Parameters
     ----------

@@ -31,6 +31,8 @@ class Machine:
     call : one call of the Fourier kernel
     axis : part of block32 and block64 that each axis after the first adds
     far : factor on transforms along an axis of more than 2¹⁶ samples, and again beyond 2²¹, which leave the caches
+    tree32, tree64 : one sample of a block of a line through `kernels.tree`, per log2 N
+    leaf32, leaf64 : one sample of such a block, whatever N (leaves, guard, crop)
     line32, line64 : one sample of a long line's three transforms in four steps, per log2 of the length
     """
 
@@ -48,6 +50,10 @@ class Machine:
     call: float = 0.000166
     axis: float = 0.53
     far: float = 2.0
+    tree32: float = 4e-11
+    tree64: float = 1.5e-10
+    leaf32: float = 2.4e-09
+    leaf64: float = 1.9e-09
     line32: float = 8.4e-10
     line64: float = 1.62e-09
     provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 3), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
@@ -166,6 +172,8 @@ def separable(problem: Problem, real: str, planes: int, terms: int, m: Machine) 
 def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, ...], m: Machine) -> Work:
     """Blocks of the given FFT lengths over the whole output, with polyphase parts as channels."""
     wide = real != "float32"
+    if by_tree(problem, is_complex, lengths):
+        return _tree(problem, wide, max(lengths), m)
     per, fixed = (m.fft64, m.block64) if wide else (m.fft32, m.block32)
     blocks, parts_in, parts_out, size = float(problem.groups), problem.channels_in, problem.channels_out, prod(lengths)
     for n, a, outs in zip(lengths, problem.lattices, problem.outputs, strict=True):
@@ -179,6 +187,35 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     seconds = blocks * size * planes * away * seconds + m.call * max(1.0, blocks * size / (1 << 18))
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks)
+
+
+#: Shortest and longest blocks, powers of two, that go through `kernels.tree`.
+TREE = 1 << 7, 1 << 17
+
+
+def single_line(problem: Problem, is_complex: bool) -> bool:
+    """True for real sums along one axis, in one channel, without strides: what `kernels.tree` computes."""
+    plain = len(problem.filtered) == 1 and not is_complex and problem.channels_in == problem.channels_out == 1
+    return plain and all(a.in_parts == a.out_parts == 1 for a in problem.lattices)
+
+
+def by_tree(problem: Problem, is_complex: bool, lengths: tuple[int, ...]) -> bool:
+    """True where blocks of these lengths are split by `kernels.tree` rather than transformed."""
+    n = max(lengths, default=1)
+    return TREE[0] <= n <= TREE[1] and n & (n - 1) == 0 and single_line(problem, is_complex)
+
+
+def _tree(problem: Problem, wide: bool, length: int, m: Machine) -> Work:
+    axis = problem.filtered[0]
+    lines = problem.groups * prod(problem.outputs) / problem.outputs[axis]
+    blocks = lines * ceil(problem.outputs[axis] / max(1, length - problem.lattices[axis].reach + 1))
+    per, fixed = (m.tree64, m.leaf64) if wide else (m.tree32, m.leaf32)
+    samples, banks = blocks * length, problem.groups
+    calls = banks * max(1.0, min(8.0, samples / banks / (1 << 16)), samples / banks / (1 << 18))
+    seconds = samples * (per * log2(length) + fixed) + m.call * (calls + 2)  # the ends are tasks by themselves
+    leaf = 4 if wide else 8
+    macs = blocks * length * (4 * log2(length / (2 * leaf)) + 2 * leaf)
+    return Work(macs, seconds, int(length * 4 * (4 if wide else 2)), calls)
 
 
 def long_fourier(problem: Problem, real: str, is_complex: bool, m: Machine) -> Work:

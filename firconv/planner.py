@@ -332,16 +332,35 @@ class _Considered:
         filtered, lattices = self.problem.filtered, self.problem.lattices
         best: tuple[float, tuple[int, ...]] = (float("inf"), ())
         whole = self._whole()
-        for grow in range(16):
-            lengths = tuple(
+        tried = [
+            tuple(
                 min(whole[a], _even_smooth(max(lat.reach * (1 + 2 ** (grow / 2 - 1.5)), 16))) if a in filtered else 1
                 for a, lat in enumerate(lattices)
             )
+            for grow in range(16)
+        ]
+        for lengths in [*self._powers(whole), *tried]:
             if not self._vouched(lengths) and lengths != whole:
                 continue
             seconds = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine).shared
             best = min(best, (seconds, lengths))
         return best[1]
+
+
+    def _powers(self, whole: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Powers of two for a line that `kernels.tree` can split, from the taps' length to that of everything."""
+        if self.real not in ("float32", "float64") or not cost.single_line(self.problem, self.complex):
+            return []
+        axis = self.problem.filtered[0]
+        reach = self.problem.lattices[axis].reach
+        if 8 * reach > self.problem.outputs[axis]:
+            return []  # the ends, where the guard looks closely, are much of it
+        sizes = [1 << e for e in range(cost.TREE[0].bit_length() - 1, cost.TREE[1].bit_length())]
+        return [
+            tuple(n if a == axis else 1 for a in range(len(whole)))
+            for n in sizes
+            if 2 * reach <= n < min(2 * whole[axis], 64 * reach)
+        ]
 
 
 @lru_cache(maxsize=1024)

@@ -86,10 +86,14 @@ class FourierTaps:
 
     def spectrum(self, dtype: np.dtype) -> Any:
         """The transformed taps for blocks of `dtype`."""
-        from firconv.kernels import fourier
+        from firconv.kernels import fourier, tree
 
         taps = self.dense()
-        return self._once(dtype, lambda: fourier.prepare(taps.weights, taps.support, self.lengths, dtype))
+        single = len(self.axes) == 1 and taps.weights.shape[:2] == (1, 1) and taps.weights.dtype.kind != "c"
+        line = tree.prepare if single and tree.serves(self.lengths[0], dtype) else None
+        return self._once(
+            dtype, lambda: fourier.prepare(taps.weights, taps.support, self.lengths, dtype, line)
+        )
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._cache:

@@ -40,6 +40,7 @@ KERNELS = {
     "reference": (["correlate"], [WHOLE], "reference"),
     "separable": (["factors", "_cross", "_accepted", "_integer_factors", "truncated"],
                   [WHOLE, "test_plan.py"], "separable or tolerance"),
+    "tree": (None, ["test_kernels_tree.py"], ""),
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
 }
 

@@ -8,6 +8,7 @@ TESTS = (
     "test_kernels_direct",
     "test_kernels_fourier",
     "test_kernels_fourstep",
+    "test_kernels_tree",
     "test_guard",
     "test_boundary",
     "test_convolve",
@@ -48,6 +49,7 @@ ENGINE = (
     "kernels/reference",
     "kernels/separable",
     "kernels/shifted",
+    "kernels/tree",
 )
 
 if __name__ == "__main__":

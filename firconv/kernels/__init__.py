@@ -5,8 +5,9 @@
 - ``shifted``: the same in NumPy slices, for types that are not compiled
 - ``separable``: taps as products of one-dimensional factors
 - ``fourier``: overlap-save on batches of blocks
+- ``tree``: the same for lines of real numbers, by remainders of polynomials
 - ``fourstep``: one transform for a signal and taps that are both long
 - ``guard``: what an FFT may vouch for
 - ``compiled``: the decorator that compiles a kernel and keeps the machine code on disk
-- ``lanes``: short vectors of samples in registers, the words of the direct kernels
+- ``lanes``: short vectors of samples in registers, the words of ``direct`` and ``tree``
 """

@@ -4,14 +4,16 @@
 
 A block of N samples per axis gives N − K + 1 outputs: those of the circular correlation that do not wrap around.
 `prepare` transforms the taps once; `correlate` filters any number of blocks and says which outputs it cannot vouch for.
-A block is computed the same way in any batch.
+A block is computed the same way in any batch. Where `prepare` is given a transform of our own for a line of real
+numbers (`kernels.tree`), that takes the place of `scipy.fft`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -42,6 +44,13 @@ def good_size(n: int) -> int:
     return best
 
 
+class Line(Protocol):
+    """Taps (K,) made ready by a transform of our own, 1/N included."""
+
+    def correlate(self, x: NDArray[Any], out: NDArray[Any] | None, wanted: int) -> NDArray[Any]:
+        """Filter blocks (…, N), any strided view, into out (…, wanted), or into a new array, which is returned."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectrum:
     """Taps made ready for blocks of one size.
@@ -64,6 +73,8 @@ class Spectrum:
         Log2 of the largest C(w[o]); see `guard`.
     axes
         Spatial axes of blocks and outputs, counted from the end.
+    line
+        The taps in the form of a transform of our own for lines of one channel, or None; `values` is empty then.
     """
 
     values: NDArray[Any]
@@ -75,6 +86,7 @@ class Spectrum:
     norms: NDArray[np.float64]
     spread: float
     axes: tuple[int, ...]
+    line: Line | None = None
 
     @property
     def taps(self) -> tuple[int, ...]:
@@ -98,7 +110,11 @@ class Spectrum:
 
 
 def prepare(
-    weights: NDArray[Any], support: NDArray[np.bool_] | None, lengths: tuple[int, ...], dtype: DTypeLike
+    weights: NDArray[Any],
+    support: NDArray[np.bool_] | None,
+    lengths: tuple[int, ...],
+    dtype: DTypeLike,
+    line: Callable[[NDArray[Any], int, np.dtype[Any]], Line] | None = None,
 ) -> Spectrum:
     """Transform taps (O, I, *K) for blocks of `lengths` ≥ K; H[f] = Σ_k w[k] · exp(2πi f·k/N).
 
@@ -112,6 +128,8 @@ def prepare(
         FFT length of each spatial axis; `good_size` gives fast ones.
     dtype
         Of the arithmetic. Complex taps or blocks need a complex one.
+    line
+        Makes real taps of one axis and one channel ready for another transform than that of `scipy.fft`.
     """
     dtype = np.dtype(dtype)
     axes = tuple(range(2, weights.ndim))
@@ -121,8 +139,12 @@ def prepare(
     exponents = np.frexp(parts)[1].astype(np.int64)
     exponents[np.abs(exponents) <= 20] = 0
     scaled = _ldexp(w, -exponents.reshape(-1, *[1] * (w.ndim - 1)))
-    transform = fft.fftn if dtype.kind == "c" else fft.rfftn
-    values = np.conj(transform(np.conj(scaled), lengths, axes=axes, norm="forward"))
+    own = None if line is None else line(scaled[0, 0], lengths[0], dtype)
+    if own is not None:
+        values = np.empty(0)
+    else:
+        transform = fft.fftn if dtype.kind == "c" else fft.rfftn
+        values = np.conj(transform(np.conj(scaled), lengths, axes=axes, norm="forward"))
     norms = np.sqrt(np.square(np.abs(scaled)).reshape(len(w), -1).sum(axis=1))
     with np.errstate(over="ignore"):
         norms = np.ldexp(norms, exponents)
@@ -136,6 +158,7 @@ def prepare(
         norms,
         max(guard.spread(v) for v in w),
         tuple(range(2 - weights.ndim, 0)),
+        own,
     )
 
 
@@ -214,12 +237,14 @@ def _ldexp(x: NDArray[Any], exponent: Any) -> NDArray[Any]:
 
 def _filter(spectrum: Spectrum, x: NDArray[Any], out: NDArray[Any], exponents: NDArray[np.int64] | None) -> None:
     """Transform, multiply, transform back, crop and scale back."""
-    product = _multiply(_forward(spectrum, x), spectrum.values)
-    y = _inverse(spectrum, product)
-    wanted = out.shape[-len(spectrum.lengths) :]
-    y = y[guard.crop(wanted)]
-    if exponents is None and not spectrum.exponents.any():
-        out[...] = y
+    wanted, scaled = out.shape[-len(spectrum.lengths) :], exponents is not None or spectrum.exponents.any()
+    if spectrum.line is not None:
+        y = spectrum.line.correlate(x, None if scaled else out, wanted[0])
+    else:
+        y = _inverse(spectrum, _multiply(_forward(spectrum, x), spectrum.values))[guard.crop(wanted)]
+    if not scaled:
+        if y is not out:
+            out[...] = y
         return
     ones = (1,) * len(wanted)
     scale = spectrum.exponents.reshape(-1, *ones)

@@ -162,7 +162,7 @@ def survey(
 ) -> Survey:
     """Measure blocks (..., I, *N) of floats or complex numbers for taps of the given lengths and `wanted` outputs."""
     parts = 2 if blocks.dtype.kind == "c" else 1
-    line, strides = _line(blocks)
+    line, strides = flat(blocks)
     if parts == 2:
         line = line.view(np.dtype(line.real.dtype))
     starts, *layout = _layout(blocks.shape, strides, taps, wanted, parts)
@@ -180,8 +180,11 @@ def factor(dtype: np.dtype[Any], levels: float, tau: float) -> float:
     return (MARGIN * 2.0**-24 if single else PROVEN * 2.0**-53) * levels / tau
 
 
-def _line(blocks: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, ...]]:
-    """Return the memory that a view spans as one read-only line, and its strides in elements."""
+def flat(blocks: NDArray[Any], writeable: bool = False) -> tuple[NDArray[Any], tuple[int, ...]]:
+    """Return the memory that a view spans as one line, and its strides in elements.
+
+    Views that kernels cannot walk are copied; what is to be written must not be such a one.
+    """
     size = blocks.itemsize
     if blocks.strides[-1] != size or min(blocks.strides) < 0 or any(s % size for s in blocks.strides):
         blocks = np.ascontiguousarray(blocks)
@@ -189,7 +192,7 @@ def _line(blocks: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, ...]]:
     if blocks.flags.c_contiguous:
         return blocks.reshape(-1), strides
     span = 1 + sum((n - 1) * s for n, s in zip(blocks.shape, strides, strict=True))
-    return np.lib.stride_tricks.as_strided(blocks, (span,), (size,), writeable=False), strides
+    return np.lib.stride_tricks.as_strided(blocks, (span,), (size,), writeable=writeable), strides
 
 
 @lru_cache(maxsize=64)
@@ -210,13 +213,13 @@ def _layout(
         sizes[-1] = _width(taps[-1])
     grid = [-(-n // m) for n, m in zip(lengths, sizes, strict=True)]
     steps = [math.prod(grid[a + 1 :]) for a in range(len(grid))]
-    windows = _offsets([-(-n // m) + 1 for n, m in zip(lasts, sizes, strict=True)], steps)
-    inside = _offsets([(k + 1) // m - 1 for k, m in zip(taps, sizes, strict=True)], steps)
+    windows = offsets([-(-n // m) + 1 for n, m in zip(lasts, sizes, strict=True)], steps)
+    inside = offsets([(k + 1) // m - 1 for k, m in zip(taps, sizes, strict=True)], steps)
     places = [np.zeros(shape[batch], np.int64), *(np.arange(n) // m for n, m in zip(lengths[:-1], sizes, strict=False))]
     group = reduce(lambda done, axis: np.add.outer(done * (axis[-1] + 1), axis).ravel(), places)
     first = np.concatenate(([0], np.cumsum(np.bincount(group)))).astype(np.int64)
-    rows = _offsets(shape[batch:-1], strides[batch:-1])[np.argsort(group, kind="stable")] * parts
-    return _offsets(shape[:batch], strides[:batch]) * parts, rows, first, windows, inside, lengths[-1], sizes[-1]
+    rows = offsets(shape[batch:-1], strides[batch:-1])[np.argsort(group, kind="stable")] * parts
+    return offsets(shape[:batch], strides[:batch]) * parts, rows, first, windows, inside, lengths[-1], sizes[-1]
 
 
 def _width(k: int) -> int:
@@ -224,7 +227,7 @@ def _width(k: int) -> int:
     return min(8 * max(2, k // 32), 4096) if k >= 31 else (k + 1) // 2
 
 
-def _offsets(shape: Sequence[int], strides: Sequence[int]) -> NDArray[np.int64]:
+def offsets(shape: Sequence[int], strides: Sequence[int]) -> NDArray[np.int64]:
     """Σ index · stride for all indices below `shape`, in order."""
     total = np.zeros(1, np.int64)
     for n, s in zip(shape, strides, strict=True):

@@ -12,6 +12,7 @@ every lane and for scalars too, or a product and a sum on processors that have n
     store(out, i, v)            the inverse of load
     load_part, store_part(…, n) the same for the first n samples only; the others are 0 and stay untouched; gap 1
     fma(w, v, acc)              w·v + acc with a scalar w; v, acc vectors or scalars
+    fnma(w, v, acc)             acc − w·v
     fma2(x, i, w, a, u, b)      w·v + a and u·v + b for v = load(x, i, a): one load serves two sums
     top(v, m)                   the larger of both, lane by lane; NaN where either is NaN
     ratio(a, b)                 the quotient a/b, lane by lane
@@ -113,6 +114,12 @@ def fma(w: Any, v: Any, acc: Any) -> Any:
         return w * v + acc
 
 
+def fnma(w: Any, v: Any, acc: Any) -> Any:
+    """The sum acc − w·v, rounded as `fma`."""
+    with np.errstate(all="ignore"):
+        return acc - w * v
+
+
 def fma2(x: np.ndarray, i: int, w: Any, a: Any, u: Any, b: Any) -> Any:
     """Two sums over the same vectors, one vector after the other so that few are alive at once."""
     v = load(x, i, a)
@@ -162,6 +169,7 @@ type_callable(store)(lambda context: lambda out, i, v: types.none)
 type_callable(load_part)(lambda context: lambda x, i, like, n: like)
 type_callable(store_part)(lambda context: lambda out, i, v, n: types.none)
 type_callable(fma)(lambda context: lambda w, v, acc: acc)
+type_callable(fnma)(lambda context: lambda w, v, acc: acc)
 type_callable(fma2)(lambda context: lambda x, i, w, a, u, b: types.UniTuple(a, 2))
 type_callable(top)(lambda context: lambda v, m: m)
 type_callable(ratio)(lambda context: lambda a, b: a)
@@ -303,11 +311,20 @@ def _lower_fma_scalar(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return _multiply_add(builder, *args)
 
 
+def _sums(builder: Any, kind: Lanes, w: Any, v: Any, acc: Any) -> Any:
+    part = builder.extract_value
+    return _join(builder, acc.type, [_multiply_add(builder, w, part(v, i), part(acc, i)) for i in range(kind.width)])
+
+
 @lower_builtin(fma, types.Number, Lanes, Lanes)
 def _lower_fma(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    w, part = _splat(builder, args[0], sig.return_type.count), builder.extract_value
-    sums = [_multiply_add(builder, w, part(args[1], v), part(args[2], v)) for v in range(sig.return_type.width)]
-    return _join(builder, args[2].type, sums)
+    return _sums(builder, sig.return_type, _splat(builder, args[0], sig.return_type.count), *args[1:])
+
+
+@lower_builtin(fnma, types.Float, Lanes, Lanes)
+def _lower_fnma(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    w = builder.fneg(_splat(builder, args[0], sig.return_type.count))
+    return _sums(builder, sig.return_type, w, *args[1:])
 
 
 @lower_builtin(fma2, types.Array, types.Integer, types.Number, Lanes, types.Number, Lanes)

@@ -1,0 +1,258 @@
+"""Circular correlation of real blocks by remainders of polynomials: vectors throughout, nothing is reordered.
+
+A block of N = 2M samples is the polynomial x(t) = Σ_{n<M} (x[n] + i·x[n + M])·tⁿ modulo t^M − i: there t^N = −1, so a
+product wraps around with a minus sign and the N − K + 1 outputs that do not wrap are those of the correlation. The
+modulus splits, t^{2m} − c² = (t^m − c)·(t^m + c), and so on down to leaves of L coefficients, L the samples in one
+vector; in a leaf two polynomials are multiplied as they stand. One split is a butterfly with one twiddle c for a whole
+node,
+
+    (a, b) → (a + c·b, a − c·b)         a, b the lower and upper half of the coefficients
+
+whose loop runs over neighbouring samples, and the way back is 2a = p + q, 2b = c̄·(p − q). The product in a leaf is
+y = Σ_j x[j]·r_j with r_j the taps' coefficients turned by j places, c·h beyond the end: a window that slides over 2L
+numbers. The order of the leaves is the order of the splits, and nobody needs to know it.
+
+Rounding, with u the unit roundoff and P = M/L leaves: a split errs by (1 + √2)·u of its norm and as much as u for its
+twiddle, a step back by 4·u, a leaf by 10·u·‖x‖·‖h‖ in each part. Taps and block go down, the product comes up:
+
+    |ŷ − y|[n] ≤ (10.9·log₂P + 14.2) · u · ‖x‖₂ · ‖h‖₂                                                          (1)
+
+to first order, which is below 11 · u · log₂N · ‖x‖₂ · ‖h‖₂ since log₂N ≥ log₂P + 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numba import int64
+from numpy.typing import NDArray
+
+from firconv.kernels import guard
+from firconv.kernels.compiled import compiled, const, mutable
+from firconv.kernels.lanes import BYTES, fma, fnma, item, lanes, load, spread, store
+
+INDEX = const(int64)
+LEAST = 1 << 7  # samples of the smallest block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
+    """Taps ready for blocks of one size: their leaves, doubled for the sliding window, and the twiddles."""
+
+    leaves: NDArray[Any]
+    twiddles: NDArray[Any]
+    length: int
+
+    def correlate(self, x: NDArray[Any], out: NDArray[Any] | None, wanted: int) -> NDArray[Any]:
+        """Filter blocks (…, N), any strided view, into `out` (…, wanted), or into a new array where that cannot be."""
+        line, strides = guard.flat(x)
+        starts = _offsets(x.shape[:-1], strides[:-1])
+        if out is None or not _reachable(out, x.dtype):
+            out = np.empty((*x.shape[:-1], wanted), x.dtype)
+        target, steps = guard.flat(out, writeable=True)
+        places = _offsets(out.shape[:-1], steps[:-1])
+        blocks(line, starts, target, places, wanted, self.leaves, self.twiddles, self.length // 2)
+        return out
+
+
+def serves(length: int, dtype: np.dtype[Any]) -> bool:
+    """True for real blocks whose length is a power of two."""
+    return dtype.char in "fd" and length >= LEAST and length & (length - 1) == 0
+
+
+def prepare(weights: NDArray[Any], length: int, dtype: np.dtype[Any]) -> Tree:
+    """Split taps (K,), in the order of a correlation, K ≤ N; computed in double precision, with 1/P inside."""
+    half, leaf = length // 2, BYTES // dtype.itemsize
+    line = np.zeros(length)
+    line[0] = weights[0]
+    line[length - len(weights) + 1 :] = -weights[:0:-1]
+    x = (line[:half] + 1j * line[half:])[None]
+    angles = np.array([np.pi / 2])
+    while x.shape[1] > leaf:
+        a, b = np.split(x, 2, axis=1)
+        b = b * np.exp(0.5j * angles)[:, None]
+        x = np.stack([a + b, a - b], axis=1).reshape(-1, a.shape[1])
+        angles = np.stack([angles / 2, angles / 2 + np.pi], axis=1).ravel()
+    x /= len(x)
+    window = np.concatenate([x * np.exp(1j * angles)[:, None], x], axis=1)
+    leaves = np.stack([window.real, window.imag], axis=1)
+    return Tree(np.ascontiguousarray(leaves.ravel(), dtype), _twiddles(length, dtype.char), length)
+
+
+_offsets = lru_cache(maxsize=64)(guard.offsets)  # shapes recur from task to task
+
+
+def _reachable(out: NDArray[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether the kernel can write into this view: samples next to each other, blocks any whole distance apart."""
+    size = out.itemsize
+    return out.dtype == dtype and out.strides[-1] == size and all(s >= 0 and s % size == 0 for s in out.strides)
+
+
+@lru_cache(maxsize=32)
+def _twiddles(length: int, char: str) -> NDArray[Any]:
+    """Re c, Im c, Re c², Im c² of every node that is split in four, from the root down; where the number of levels is
+    odd the root is split in two, and its c² comes first."""
+    leaf = BYTES // np.dtype(char).itemsize
+    levels = (length // 2 // leaf).bit_length() - 1
+    angles, found = np.array([np.pi / 2]), []
+    if levels % 2:
+        found.append(_parts(angles / 2))
+        angles = np.array([angles[0] / 2, angles[0] / 2 + np.pi])
+    for _ in range(levels // 2):
+        found.append(np.concatenate([_parts(angles / 4), _parts(angles / 2)], axis=1))
+        angles = (angles[:, None] / 4 + np.pi * np.array([0, 1, 0.5, 1.5])).ravel()
+    flat = np.concatenate([f.ravel() for f in found]).astype(char)
+    flat.flags.writeable = False
+    return flat
+
+
+def _parts(angles: NDArray[Any]) -> NDArray[Any]:
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+# --- splitting ------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _halve(x: Any, at: int, out: Any, half: int, cr: Any, ci: Any, zero: Any) -> None:
+    """Split the root, re x[at …], im x[at + half …], into two nodes in `out`."""
+    m, step = half // 2, lanes(x)
+    for j in range(0, m, step):
+        p = at + j
+        ar, ai = load(x, p, zero), load(x, p + half, zero)
+        br, bi = load(x, p + m, zero), load(x, p + m + half, zero)
+        store(out, j, fnma(ci, bi, fma(cr, br, ar)))
+        store(out, j + half, fma(ci, br, fma(cr, bi, ai)))
+        store(out, j + m, fma(ci, bi, fnma(cr, br, ar)))
+        store(out, j + m + half, fnma(ci, br, fnma(cr, bi, ai)))
+
+
+@compiled()
+def _quarter(x: Any, at: int, out: Any, to: int, m: int, half: int, twiddles: Any, t: int, zero: Any) -> None:
+    """Split one node of 4m coefficients at x[at …] into four at out[to …]; they may be the same."""
+    cr, ci = item(twiddles, t), item(twiddles, t + 1)
+    dr, di = item(twiddles, t + 2), item(twiddles, t + 3)
+    for j in range(0, m, lanes(x)):
+        p, q = at + j, at + j + half
+        ar, ai = load(x, p, zero), load(x, q, zero)
+        br, bi = load(x, p + 2 * m, zero), load(x, q + 2 * m, zero)
+        ur, ui = fnma(di, bi, fma(dr, br, ar)), fma(di, br, fma(dr, bi, ai))
+        vr, vi = fma(di, bi, fnma(dr, br, ar)), fnma(di, br, fnma(dr, bi, ai))
+        ar, ai = load(x, p + m, zero), load(x, q + m, zero)
+        br, bi = load(x, p + 3 * m, zero), load(x, q + 3 * m, zero)
+        sr, si = fnma(di, bi, fma(dr, br, ar)), fma(di, br, fma(dr, bi, ai))
+        wr, wi = fma(di, bi, fnma(dr, br, ar)), fnma(di, br, fnma(dr, bi, ai))
+        p, q = to + j, to + j + half
+        store(out, p, fnma(ci, si, fma(cr, sr, ur)))
+        store(out, q, fma(ci, sr, fma(cr, si, ui)))
+        store(out, p + m, fma(ci, si, fnma(cr, sr, ur)))
+        store(out, q + m, fnma(ci, sr, fnma(cr, si, ui)))
+        store(out, p + 2 * m, fnma(cr, wi, fnma(ci, wr, vr)))
+        store(out, q + 2 * m, fma(cr, wr, fnma(ci, wi, vi)))
+        store(out, p + 3 * m, fma(cr, wi, fma(ci, wr, vr)))
+        store(out, q + 3 * m, fnma(cr, wr, fma(ci, wi, vi)))
+
+
+# --- leaves -----------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _multiply(x: Any, half: int, leaves: Any, zero: Any) -> None:
+    """Multiply every leaf of x by that of the taps, in place."""
+    size = lanes(x)
+    one = x.dtype.type(1)
+    for p in range(0, half, size):
+        h = 4 * p + size
+        rr = ii = ri = ir = zero
+        for j in range(size):
+            re, im = item(x, p + j), item(x, p + half + j)
+            hr, hi = load(leaves, h - j, zero), load(leaves, h + 2 * size - j, zero)
+            rr, ii = fma(re, hr, rr), fma(im, hi, ii)
+            ri, ir = fma(re, hi, ri), fma(im, hr, ir)
+        store(x, p, fnma(one, ii, rr))
+        store(x, p + half, fma(one, ri, ir))
+
+
+# --- and back ---------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _unite(x: Any, half: int, cr: Any, ci: Any, zero: Any) -> None:
+    """Two nodes become the root: a = p + q, b = c̄·(p − q)."""
+    m, one = half // 2, x.dtype.type(1)
+    for j in range(0, m, lanes(x)):
+        pr, pi = load(x, j, zero), load(x, j + half, zero)
+        qr, qi = load(x, j + m, zero), load(x, j + m + half, zero)
+        dr, di = fnma(one, qr, pr), fnma(one, qi, pi)
+        store(x, j, fma(one, qr, pr))
+        store(x, j + half, fma(one, qi, pi))
+        store(x, j + m, fma(cr, dr, fma(ci, di, zero)))
+        store(x, j + m + half, fma(cr, di, fnma(ci, dr, zero)))
+
+
+@compiled()
+def _gather(x: Any, at: int, m: int, half: int, twiddles: Any, t: int, zero: Any) -> None:
+    """Four nodes of m coefficients become one, in place."""
+    one = x.dtype.type(1)
+    cr, ci = item(twiddles, t), item(twiddles, t + 1)
+    dr, di = item(twiddles, t + 2), item(twiddles, t + 3)
+    for j in range(0, m, lanes(x)):
+        p, q = at + j, at + j + half
+        ar, ai, br, bi = load(x, p, zero), load(x, q, zero), load(x, p + m, zero), load(x, q + m, zero)
+        ur, ui, er, ei = fma(one, br, ar), fma(one, bi, ai), fnma(one, br, ar), fnma(one, bi, ai)
+        sr, si = fma(cr, er, fma(ci, ei, zero)), fma(cr, ei, fnma(ci, er, zero))
+        ar, ai = load(x, p + 2 * m, zero), load(x, q + 2 * m, zero)
+        br, bi = load(x, p + 3 * m, zero), load(x, q + 3 * m, zero)
+        vr, vi, er, ei = fma(one, br, ar), fma(one, bi, ai), fnma(one, br, ar), fnma(one, bi, ai)
+        wr, wi = fma(cr, ei, fnma(ci, er, zero)), fnma(cr, er, fnma(ci, ei, zero))
+        store(x, p, fma(one, vr, ur))
+        store(x, q, fma(one, vi, ui))
+        store(x, p + m, fma(one, wr, sr))
+        store(x, q + m, fma(one, wi, si))
+        er, ei = fnma(one, vr, ur), fnma(one, vi, ui)
+        store(x, p + 2 * m, fma(dr, er, fma(di, ei, zero)))
+        store(x, q + 2 * m, fma(dr, ei, fnma(di, er, zero)))
+        er, ei = fnma(one, wr, sr), fnma(one, wi, si)
+        store(x, p + 3 * m, fma(dr, er, fma(di, ei, zero)))
+        store(x, q + 3 * m, fma(dr, ei, fnma(di, er, zero)))
+
+
+@compiled(lambda t: (const(t), INDEX, mutable(t), INDEX, int64, const(t), const(t), int64), ("float32", "float64"))
+def blocks(x: Any, starts: Any, out: Any, places: Any, wanted: int, leaves: Any, twiddles: Any, half: int) -> None:
+    """Correlate blocks of 2·half samples from x[starts[b]] on; `wanted` outputs each go to out[places[b]] on."""
+    size = lanes(x)
+    zero = spread(x.dtype.type(0), 1, 1)
+    work = np.empty(2 * half, x.dtype)
+    levels = 0
+    while half >> (levels + 1) >= size:
+        levels += 1
+    for b in range(len(starts)):
+        at, t, m = starts[b], 0, half
+        if levels % 2:
+            _halve(x, at, work, half, twiddles[0], twiddles[1], zero)
+            t, m = 2, half // 2
+        else:
+            m = half // 4
+            _quarter(x, at, work, 0, m, half, twiddles, 0, zero)
+            t = 4
+        while m > size:
+            for p in range(0, half, m):
+                _quarter(work, p, work, p, m // 4, half, twiddles, t, zero)
+                t += 4
+            m //= 4
+        _multiply(work, half, leaves, zero)
+        m = size
+        last = half // 2 if levels % 2 else half
+        while 4 * m <= last:
+            t -= 4 * (half // (4 * m))
+            for k in range(half // (4 * m)):
+                _gather(work, 4 * m * k, m, half, twiddles, t + 4 * k, zero)
+            m *= 4
+        if levels % 2:
+            _unite(work, half, twiddles[0], twiddles[1], zero)
+        to = places[b]
+        for n in range(wanted):
+            out[to + n] = work[n]

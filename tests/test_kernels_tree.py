@@ -1,0 +1,115 @@
+"""Blocks of real lines through remainders of polynomials: agreement with the defining sum, its error bound, views."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import as_strided
+from numpy.testing import assert_array_equal
+
+import firconv
+from firconv import cost
+from firconv.kernels import guard, tree
+
+UNIT = {"f": 2.0**-24, "d": 2.0**-53}
+LENGTHS = (128, 256, 512, 1024)
+
+
+def filtered(x, w, wanted=None, out=None):
+    n = x.shape[-1]
+    return tree.prepare(w.astype(float), n, x.dtype).correlate(x, out, wanted or n - len(w) + 1)
+
+
+def exact(x, w):
+    return np.stack([np.correlate(row, w.astype(np.longdouble), "valid") for row in x.astype(np.longdouble)])
+
+
+def bound(x, w):
+    """Equation (1) of the module, per block."""
+    leaves = x.shape[-1] // 2 // (32 // x.itemsize)
+    size = np.linalg.norm(x.astype(float), axis=-1, keepdims=True) * np.linalg.norm(w.astype(float))
+    return (10.9 * np.log2(leaves) + 14.2) * UNIT[x.dtype.char] * size
+
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("n", LENGTHS)
+def test_agrees_with_the_defining_sum_within_its_bound(n, dtype):
+    rng = np.random.default_rng(n)
+    for k in (1, 2, 3, 7, 31, n // 2, n // 2 + 1, n - 1, n):
+        x, w = rng.standard_normal((2, n)).astype(dtype), rng.standard_normal(k).astype(dtype)
+        y, truth = filtered(x, w), exact(x, w)
+        assert y.dtype == dtype and y.shape == truth.shape
+        assert np.all(np.abs(y - truth) <= bound(x, w))
+
+
+@pytest.mark.parametrize("dtype", "fd")
+def test_a_sample_meets_every_tap_at_its_place(dtype):
+    n, k = 256, 100
+    w = np.arange(1.0, k + 1).astype(dtype)
+    for place in (0, 1, 99, 127, 128, 129, 200, 255):
+        x = np.zeros((1, n), dtype)
+        x[0, place] = 1
+        assert_array_equal(np.rint(filtered(x, w)), exact(x, w))
+
+
+def hard_cases(rng, n, k):
+    """(x, w) whose errors pile up: tones, chirps, steps, taps that match the signal, one loud sample."""
+    t = np.arange(n)
+    for f in (0.0, 0.25, 0.5, 1 / n, 0.1234):
+        yield np.cos(2 * np.pi * f * t), np.cos(2 * np.pi * f * t[:k])
+    chirp = np.cos(np.pi * t**2 / n)
+    yield chirp, chirp[:k]
+    yield np.sign(rng.standard_normal(n)), np.ones(k)
+    yield np.where(t < n // 2, 1.0, -1.0), np.where(t[:k] < k // 2, 1.0, -1.0)
+    yield np.where(t == 5, 1e6, 1.0), np.hanning(k + 2)[1:-1]
+    yield rng.standard_normal(n), rng.standard_normal(k)
+    yield np.ones(n), np.ones(k)
+
+
+@pytest.mark.parametrize("n", (128, 1024))
+def test_single_precision_stays_well_below_the_guard_s_margin(n):
+    rng = np.random.default_rng(1)
+    for k in (5, n // 8, n // 2):
+        for x, w in hard_cases(rng, n, k):
+            x, w = x.astype("f")[None], w.astype("f")
+            error = np.abs(filtered(x, w) - exact(x, w)).max()
+            assert error <= 0.5 * guard.MARGIN * UNIT["f"] * np.log2(n) * np.linalg.norm(x) * np.linalg.norm(w)
+
+
+@pytest.mark.parametrize("dtype", "fd")
+def test_views_are_read_and_written_in_place(dtype):
+    rng = np.random.default_rng(5)
+    k, n, count = 33, 128, 5
+    step = n - k + 1
+    x, w = rng.standard_normal(count * step + k - 1).astype(dtype), rng.standard_normal(k).astype(dtype)
+    blocks = as_strided(x, (count, n), (step * x.itemsize, x.itemsize), writeable=False)
+    plain = filtered(blocks.copy(), w)
+    store = np.full((2 * count, step + 3), 5, dtype)
+    assert filtered(blocks, w, out=store[::2, :step]).base is store
+    assert_array_equal(store[::2, :step], plain)
+    assert np.all(store[1::2] == 5) and np.all(store[:, step:] == 5)
+    assert_array_equal(filtered(np.ascontiguousarray(blocks[:, ::-1])[:, ::-1], w), plain)
+    assert_array_equal(filtered(blocks[2:3], w), plain[2:3])
+    assert_array_equal(filtered(blocks, w, wanted=7), plain[:, :7])
+    backwards = np.zeros((count, step), dtype)[:, ::-1]
+    assert_array_equal(filtered(blocks, w, out=backwards), plain)  # cannot be written in place: a new array
+    assert not backwards.any()
+
+
+def test_serves_powers_of_two_of_real_types():
+    single, double = np.dtype("f"), np.dtype("d")
+    assert tree.serves(128, single) and tree.serves(1 << 15, double)
+    assert not tree.serves(64, single) and not tree.serves(160, double) and not tree.serves(128, np.dtype("F"))
+    assert cost.TREE[0] == tree.LEAST
+
+
+@pytest.mark.parametrize("dtype", "fd")
+def test_is_what_overlap_save_uses_for_lines(dtype, monkeypatch):
+    rng = np.random.default_rng(2)
+    x, h = rng.standard_normal(40_000).astype(dtype), rng.standard_normal(101).astype(dtype)
+    plan = firconv.plan(x, h, method="overlap_save")
+    (length,) = plan.decision.lengths
+    assert tree.serves(length, np.dtype(dtype))
+    monkeypatch.setattr(tree.Tree, "correlate", None)
+    with pytest.raises(TypeError, match="NoneType"):
+        plan(x)
