@@ -47,6 +47,17 @@ _HOME = {
     "Window": "windows",
     "receptive_field": "receptive",
     "effective_field": "effective",
+    # learning, and networks to look at
+    "Fit": "training",
+    "FlippedConv": "flipped",
+    "Gradients": "training",
+    "accuracy": "training",
+    "alexnet": "known",
+    "fit": "training",
+    "initial": "training",
+    "loss_gradients": "training",
+    "resnet": "known",
+    "vgg": "known",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605

@@ -49,6 +49,9 @@ def costs(plans: Mapping[float, Any], xlabel: str = "taps", title: str = "Predic
     chosen = [next(c.seconds for c in plan.decision.candidates if c.method == plan.method) for plan in plans.values()]
     ax.plot(list(plans), chosen, "o", color="black", markersize=11, markerfacecolor="none", label="chosen")
     ax.set(xscale="log", yscale="log")
+    if len(plans) <= 8:
+        ax.set_xticks(list(plans), [f"{size:g}" for size in plans])
+        ax.set_xticks([], minor=True)
     ax.legend(fontsize="small", handlelength=4)
     dress(ax, title, xlabel, "time (s)")
     return figure

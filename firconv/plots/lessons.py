@@ -224,5 +224,7 @@ def lines(named: Mapping[str, Any], *, start: int | Mapping[str, int] = 0, title
         ax.plot((first + np.arange(values.size)) / fs, values, label=name, **look)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", handlelength=4)
     ax.margins(x=0.01)
+    if fs == 1:
+        whole_numbers(ax.xaxis)
     dress(ax, title, xlabel, ylabel)
     return figure
