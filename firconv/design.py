@@ -173,14 +173,15 @@ def arbitrary(edges: Any, gains: Any, deviation: Any, fs: float = 1.0, *, method
     >>> fir.report.meets, fir.report.bands[0].reached < 0.01
     (True, True)
     """
-    edges, gains = np.asarray(edges, float), np.asarray(gains, float)
+    edges, gains, limits = (_real("arbitrary", v, name) for v, name in
+                            ((edges, "edges"), (gains, "gains"), (deviation, "deviation")))
     if edges.ndim != 1 or edges.size % 2 or edges.size == 0 or gains.shape != edges.shape:
         raise ValueError(f"arbitrary(edges, gains, …): {edges.size} edges and {gains.size} gains; give two of each per "
                          "band")
     _increasing("arbitrary", edges, fs)
-    limits = np.broadcast_to(np.asarray(deviation, float), (edges.size // 2,))
-    if not (limits > 0).all():
+    if limits.shape not in ((), (1,), (edges.size // 2,)) or not (limits > 0).all():
         raise ValueError(f"arbitrary(…, deviation={deviation!r}): give positive numbers, one or one per band")
+    limits = np.broadcast_to(limits, (edges.size // 2,))
     bands = [Band(float(lo), float(hi), (float(a), float(b)), float(d))
              for lo, hi, a, b, d in zip(edges[::2], edges[1::2], gains[::2], gains[1::2], limits, strict=True)]
     if method == "equiripple" and any(b.gain[0] != b.gain[1] for b in bands):
@@ -215,7 +216,7 @@ def minimum_phase(fir: FIR, tol: float = 1e-4) -> FIR:
     """
     from scipy.signal import minimum_phase as cepstral
 
-    if fir.ndim != 1 or fir.taps.dtype.kind == "c" or linear_phase(fir, 1e-9) is None:
+    if not isinstance(fir, FIR) or fir.ndim != 1 or fir.taps.dtype.kind == "c" or linear_phase(fir, 1e-9) is None:
         raise ValueError("minimum_phase(fir): needs real, 1-D taps that are symmetric or antisymmetric")
     taps = np.asarray(fir.taps, float)
     if taps.size > 2:
@@ -253,18 +254,23 @@ def _pair(name: str, edges: Any) -> tuple[float, float]:
 
 
 def _edges(name: str, fs: float, *edges: float) -> tuple[float, ...]:
-    if np.iscomplexobj(edges) or not np.isfinite(np.asarray(edges, float)).all():
-        raise ValueError(f"{name}: edges {edges!r} must be finite real numbers")
-    _increasing(name, np.asarray(edges, float), fs)
+    _increasing(name, _real(name, edges, "edges"), fs)
     low = edges[0]
     if len(edges) > 1 and low <= 0 or low < 0:
         raise ValueError(f"{name}: edges {edges!r} must be above 0")
     return tuple(map(float, edges))
 
 
+def _real(name: str, values: Any, what: str) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "buif" or not np.isfinite(array).all():
+        raise ValueError(f"{name}: {what} {values!r} must be finite real numbers")
+    return array.astype(float)
+
+
 def _increasing(name: str, edges: np.ndarray, fs: float) -> None:
     shown = ", ".join(f"{e:g}" for e in edges)
-    if not (np.isfinite(fs) and fs > 0):
+    if not (isinstance(fs, (int, float, np.number)) and np.isfinite(fs) and fs > 0):
         raise ValueError(f"{name}(…, fs={fs!r}): the rate is a positive number")
     if (np.diff(edges) <= 0).any():
         raise ValueError(f"{name}: edges {shown} are out of order; from low to high they must increase")

@@ -32,6 +32,8 @@ def separable(rows: FIR, columns: FIR | None = None) -> FIR:
            [2, 4, 2],
            [1, 2, 1]])
     """
+    if not isinstance(rows, FIR):
+        raise TypeError(f"separable({rows!r}, …): give an FIR; FIR(taps, origin) makes one of taps")
     return rows.outer(rows if columns is None else columns)
 
 
@@ -59,7 +61,7 @@ def frequency_transformation(fir: FIR, transform: Any = None) -> FIR:
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    phase = linear_phase(fir) if fir.ndim == 1 else None
+    phase = linear_phase(fir) if isinstance(fir, FIR) and fir.ndim == 1 else None
     if phase is None or phase.type != "I" or fir.taps.dtype.kind == "c":
         raise ValueError("frequency_transformation(fir): needs real, 1-D taps of odd length, symmetric about the "
                          "middle")
@@ -141,7 +143,10 @@ def _window(window: Any, shape: tuple[int, ...]) -> np.ndarray:
     if isinstance(window, str) or (isinstance(window, tuple) and window and isinstance(window[0], str)):
         from scipy.signal import get_window
 
-        window = get_window(window, max(shape), fftbins=False)
+        try:
+            window = get_window(window, max(shape), fftbins=False)
+        except ValueError as error:
+            raise ValueError(f"window_2d(…, window={window!r}): scipy.signal.get_window refuses it: {error}") from error
     if not isinstance(window, np.ndarray) and len(window) == 2 and np.ndim(window[0]) == 1:
         window = np.multiply.outer(*map(np.asarray, window))
     window = np.asarray(window, float)

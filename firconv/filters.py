@@ -57,10 +57,10 @@ def gaussian(sigma: float | Sequence[float], ndim: int = 1, *, order: int | Sequ
     """
     sigmas = np.broadcast_to(np.asarray(sigma, float), np.shape(sigma) or (ndim,))
     orders = np.broadcast_to(np.asarray(order), sigmas.shape)
-    if not (sigmas > 0).all() or not truncate > 0:
-        raise ValueError(f"gaussian({sigma!r}, truncate={truncate!r}): both must be positive")
-    if (orders < 0).any():
-        raise ValueError(f"gaussian(…, order={order!r}): the order of a derivative is 0 or more")
+    if not (sigmas > 0).all() or not truncate > 0 or not np.isfinite(sigmas * truncate).all() or not sigmas.size:
+        raise ValueError(f"gaussian({sigma!r}, truncate={truncate!r}): both must be positive, and the widths finite")
+    if orders.dtype.kind not in "iu" or (orders < 0).any():
+        raise ValueError(f"gaussian(…, order={order!r}): the order of a derivative is an integer, 0 or more")
     return _separable([_gaussian(float(s), int(q), truncate) for s, q in zip(sigmas, orders, strict=True)])
 
 
@@ -82,8 +82,8 @@ def binomial(order: int, ndim: int = 1) -> FIR:
     >>> binomial(4).taps * 16
     array([1., 4., 6., 4., 1.])
     """
-    if order < 0:
-        raise ValueError(f"binomial({order!r}): the order is 0 or more")
+    if not isinstance(order, (int, np.integer)) or order < 0:
+        raise ValueError(f"binomial({order!r}): the order is an integer, 0 or more")
     return _separable([np.array([comb(order, k) for k in range(order + 1)]) / 2.0**order] * ndim)
 
 
@@ -97,8 +97,8 @@ def disk(radius: float) -> FIR:
     >>> disk(0.5).taps, disk(2.0).shape
     (array([[1.]]), (5, 5))
     """
-    if not radius > 0:
-        raise ValueError(f"disk({radius!r}): the radius is positive, in pixels")
+    if not 0 < radius < np.inf:
+        raise ValueError(f"disk({radius!r}): the radius is positive and finite, in pixels")
     r = max(int(np.ceil(radius - 0.5)), 0)
     edges = np.arange(-r, r + 2) - 0.5
     corner = _quarter(np.abs(edges)[:, None], np.abs(edges), radius) * np.sign(edges)[:, None] * np.sign(edges)
@@ -126,8 +126,8 @@ def motion_blur(length: float, angle: float = 0.0) -> FIR:
     >>> motion_blur(3).taps
     array([[0.33333333, 0.33333333, 0.33333333]])
     """
-    if not length >= 1:
-        raise ValueError(f"motion_blur({length!r}): the length is at least 1 pixel")
+    if not 1 <= length < np.inf:
+        raise ValueError(f"motion_blur({length!r}): the length is at least 1 pixel, and finite")
     half, (u_row, u_col) = (length - 1) / 2, _direction(angle)
     reach = [int(half * abs(u) + 1) for u in (u_row, u_col)]
     row, col = np.ogrid[-reach[0]:reach[0] + 1, -reach[1]:reach[1] + 1]
@@ -188,8 +188,8 @@ def prewitt(axis: int = 0, ndim: int = 2, *, integer: bool = False) -> FIR:
 
 
 def _derivative(name: str, axis: int, ndim: int, integer: bool) -> FIR:
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"{name}(axis={axis!r}, ndim={ndim}): no such axis")
+    if not isinstance(axis, (int, np.integer)) or not -ndim <= axis < ndim:
+        raise ValueError(f"{name}(axis={axis!r}, ndim={ndim}): no such axis; 0 is down, 1 is across in an image")
     across = np.array(DERIVATIVES[name])
     kernel = _separable([np.array([1, 0, -1]) if a == axis % ndim else across for a in range(ndim)])
     return kernel if integer else kernel / float(2 * across.sum() ** (ndim - 1))
@@ -226,6 +226,8 @@ def laplacian(ndim: int = 2, *, alpha: float = 0.0) -> FIR:
            [ 1., -4.,  1.],
            [ 0.,  1.,  0.]])
     """
+    if ndim < 1:
+        raise ValueError(f"laplacian({ndim!r}): give at least one dimension")
     if not 0 <= alpha <= 1 or (alpha and ndim != 2):
         raise ValueError(f"laplacian({ndim}, alpha={alpha!r}): alpha lies in [0, 1], and is 0 unless there are 2 axes")
     if alpha:
@@ -359,14 +361,16 @@ def _separable(factors: Sequence[np.ndarray]) -> FIR:
 
 
 def _sizes(size: int | Sequence[int], ndim: int, name: str) -> tuple[int, ...]:
-    sizes = (size,) * ndim if isinstance(size, (int, np.integer)) else tuple(size)
-    if not sizes or min(sizes) < 1:
-        raise ValueError(f"{name}({size!r}): give a positive length, one for all axes or one per axis")
+    sizes: tuple[int, ...] = tuple(size) if isinstance(size, Sequence | np.ndarray) else (size,) * ndim
+    if not sizes or not all(isinstance(k, (int, np.integer)) and k >= 1 for k in sizes):
+        raise ValueError(f"{name}({size!r}): give a positive length, a whole number, one for all axes or one per axis")
     return sizes
 
 
 def _direction(angle: float) -> tuple[float, float]:
     """(row, column) components of the unit vector at `angle` degrees; exact at multiples of 90°."""
+    if not (isinstance(angle, (int, float, np.number)) and np.isfinite(angle)):
+        raise ValueError(f"angle={angle!r}: give degrees, counter-clockwise from the right")
     turn = angle % 360
     if turn % 90 == 0:
         return {0: (0.0, 1.0), 90: (-1.0, 0.0), 180: (0.0, -1.0), 270: (1.0, 0.0)}[int(turn)]

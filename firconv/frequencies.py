@@ -35,7 +35,7 @@ def grid_of(system: FIR | IIR, freqs: Any, n: Any, band: Any, whole: bool) -> Gr
     if isinstance(system, FIR) and system.ndim > 1:
         return _plane_grid(system, freqs, n, band, whole)
     if freqs is not None:
-        f = np.asarray(freqs, float)
+        f = _real(freqs)
         return Grid((f.ravel() / system.fs,), "points", shape=f.shape)
     count = _count(512 if n is None else n)
     if band is None:
@@ -50,10 +50,11 @@ def _plane_grid(system: FIR, freqs: Any, n: Any, band: Any, whole: bool) -> Grid
     if whole:
         raise ValueError(f"response(system, whole=True): the grid of {ndim} dimensions is always the whole plane")
     if freqs is not None:
-        if len(freqs) != ndim:
-            raise ValueError(f"response(system, freqs=…): {len(freqs)} entries for {ndim} dimensions; give a tuple of "
+        axes = list(freqs) if isinstance(freqs, (tuple, list)) or np.ndim(freqs) else [freqs]
+        if len(axes) != ndim:
+            raise ValueError(f"response(system, freqs=…): {len(axes)} entries for {ndim} dimensions; give a tuple of "
                              "one array per axis")
-        return Grid(tuple(np.atleast_1d(np.asarray(v, float)) / system.fs for v in freqs), "points")
+        return Grid(tuple(np.atleast_1d(_real(v)) / system.fs for v in axes), "points")
     counts = [_count(v) for v in ((64 if n is None else n,) * ndim if np.ndim(n) == 0 else n)]
     if len(counts) != ndim:
         raise ValueError(f"response(system, n={n!r}): give one number for each of the {ndim} axes")
@@ -63,6 +64,13 @@ def _plane_grid(system: FIR, freqs: Any, n: Any, band: Any, whole: bool) -> Grid
     if len(bands) != ndim:
         raise ValueError(f"response(system, band={band!r}): give one (lo, hi), or one for each of the {ndim} axes")
     return Grid(tuple(np.linspace(*_band(b), k) / system.fs for b, k in zip(bands, counts, strict=True)), "points")
+
+
+def _real(freqs: Any) -> np.ndarray:
+    f = np.asarray(freqs)
+    if f.dtype.kind not in "buif" or not np.isfinite(f).all():
+        raise ValueError(f"response(system, freqs={freqs!r}): frequencies are finite real numbers, in the unit of fs")
+    return f.astype(float)
 
 
 def _count(n: Any) -> int:

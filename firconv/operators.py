@@ -166,7 +166,8 @@ class FIROperator(LinearOperator):
 
 def _described(name: str, fir: FIR, shape: int | Sequence[int], mode: Any, boundary: Any, keywords: dict[str, Any],
                kind: np.dtype) -> tuple[Problem, describe.Layout]:
-    lengths = tuple(int(n) for n in np.atleast_1d(np.asarray(shape)))
+    asked = np.atleast_1d(np.asarray(shape))
+    lengths = tuple(map(int, asked)) if asked.dtype.kind in "iu" else ()
     if len(lengths) != fir.ndim or min(lengths) < 1:
         raise ValueError(f"{name}(shape={shape!r}): give one positive length for each of the {fir.ndim} axes of the "
                          "taps")

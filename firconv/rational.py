@@ -227,7 +227,10 @@ class IIR:
         if boundary != "zero":
             raise ValueError(f"iir(x, boundary={boundary!r}): an infinite response reads infinitely far; only 'zero' "
                              "is defined. Truncate to an FIR, or use zero_phase")
-        x = np.moveaxis(np.asarray(x), axis, -1)
+        x = np.asarray(x)
+        if x.ndim == 0 or x.size == 0 or x.dtype.kind not in "buifc":
+            raise ValueError(f"iir(x): {x.dtype} of shape {x.shape} holds no samples; give an array of numbers")
+        x = np.moveaxis(x, axis, -1)
         start, stop = self._window(mode, x.shape[-1])
         need = max(stop - self.lag, 0)
         x = x[..., :need]
@@ -330,14 +333,28 @@ class IIR:
 
     __rmul__ = __mul__
 
+    def __truediv__(self, gain: Any) -> IIR:
+        if not isinstance(gain, (int, float, np.integer, np.floating)):
+            return NotImplemented
+        if gain == 0:
+            raise ValueError(f"iir / {gain!r}: the gain is zero; divide by another number")
+        return self * (1 / float(gain))
+
+    def __pow__(self, n: int) -> IIR:
+        """The system n times in series; n = 0 is the identity."""
+        if not isinstance(n, (int, np.integer)) or n < 0:
+            raise ValueError(f"iir ** {n!r}: the power of a system is an integer, zero or more")
+        sections = np.tile(self.sos, (n, 1)) if n else np.eye(1, 6) + np.eye(1, 6, 3)
+        return IIR.from_sos(sections, self.fs, n * self.lag)
+
     def __neg__(self) -> IIR:
         return self * -1.0
 
     def __sub__(self, other: Any) -> IIR:
-        return self + -other
+        return NotImplemented if self._other(other, "-") is None else self + -other
 
     def __rsub__(self, other: Any) -> IIR:
-        return -self + other
+        return NotImplemented if self._other(other, "-") is None else -self + other
 
     def delay(self, n: int) -> IIR:
         """Later by `n` samples."""

@@ -245,6 +245,8 @@ def impulse_response(system: Any, n: int | None = None, *, fs: float | None = No
     (array([-1,  0,  1]), array([1, 2, 1]))
     """
     system = as_system(system, fs)
+    if n is not None and (not isinstance(n, (int, np.integer)) or n < 1):
+        raise ValueError(f"impulse_response(system, n={n!r}): the number of samples is an integer of at least 1")
     if isinstance(system, IIR):
         if n is None:
             n = min(system.truncate(1e-12).taps.size, 1 << 16) if system.stable else 100

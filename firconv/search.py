@@ -25,6 +25,8 @@ def design(kind: str, bands: list[Band], fs: float, *, odd_symmetry: float = 0.0
         raise ValueError(f"{kind}(…, parity={parity!r}): use 'any', 'odd' or 'even'")
     if taps is not None and (not isinstance(taps, (int, np.integer)) or taps < 3):
         raise ValueError(f"{kind}(…, taps={taps!r}): give an integer of at least 3")
+    if method == "window" and window is not None:
+        _check_window(kind, window)
     search = _Search(kind, bands, fs, odd_symmetry, method, window)
     if taps is not None:
         possible = search.possible((taps % 2,))
@@ -65,6 +67,7 @@ class _Search:
         if k not in self.tried:
             try:
                 taps = _antisymmetric(self, k) if self.odd else _symmetric(self, k)
+                taps = (taps - taps[::-1] if self.odd else taps + taps[::-1]) / 2  # to the last bit: exact linear phase
                 fir = FIR(taps, (k - 1) // 2, self.fs)
                 gauge = gauge_of(fir, self.odd)
                 bands = tuple(measured(fir, b, gauge) for b in self.bands)
@@ -217,6 +220,15 @@ def _least_squares(search: _Search, k: int) -> np.ndarray:
 def _scaled(weight: list[float]) -> list[float]:
     """Weights as remez likes them: the smallest one is 1."""
     return [w / min(weight) for w in weight]
+
+
+def _check_window(kind: str, window: Any) -> None:
+    from scipy.signal import get_window
+
+    try:
+        get_window(window, 8)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{kind}(…, window={window!r}): scipy.signal.get_window refuses it: {error}") from error
 
 
 def _window(window: Any, delta: float) -> Any:

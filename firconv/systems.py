@@ -214,7 +214,11 @@ class FIR:
     __rmul__ = __mul__
 
     def __truediv__(self, gain: Any) -> FIR:
-        return self._like(self.taps / gain, self.origins) if np.isscalar(gain) else NotImplemented
+        if not np.isscalar(gain):
+            return NotImplemented
+        if gain == 0:
+            raise ValueError(f"fir / {gain!r}: the gain is zero; divide by another number")
+        return self._like(self.taps / gain, self.origins)
 
     def __neg__(self) -> FIR:
         return self * -1
@@ -293,6 +297,8 @@ class FIR:
         array([[ 1,  0, -1],
                [ 2,  0, -2]])
         """
+        if not isinstance(other, FIR):
+            raise TypeError(f"a.outer({other!r}): give an FIR; FIR(taps, origin) makes one of taps")
         if other.fs != self.fs:
             raise ValueError(f"a.outer(b): fs={self.fs:g} and fs={other.fs:g} differ; replace one")
         return self._like(np.multiply.outer(self.taps, other.taps), self.origins + other.origins)

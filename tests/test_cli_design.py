@@ -195,6 +195,7 @@ def test_plot_gives_bare_taps_the_rate_of_the_others(here, capsys, monkeypatch):
 MISTAKES = {
     "design lowpass --pass 3400 --stop 3000 --fs 44100 -o e.npy": "out of order",
     "design lowpass --pass 3000 --stop 34000 --fs 44100 -o e.npy": "fs/2 = 22050",
+    "design lowpass --pass 3000 --stop 3400 -o e.npy": "if the edges are in Hz, say the rate with --fs",
     "design highpass --pass 100 --stop 200 --fs 1000 -o e.npy": "out of order",
     "design lowpass --pass 3000 -o e.npy": "--stop takes one frequency, not 0",
     "design bandpass --pass 1 --stop 2 3 -o e.npy": "--pass takes two frequencies, LO HI, not 1",
@@ -216,6 +217,7 @@ MISTAKES = {
     "design hilbert --pass .05 .5 -o e.npy": "no filter of odd length",
     "plot -o e.png": "nothing to draw",
     "plot none.npy -o e.png": "No such file",
+    "plot sobel -o e.png": "a named kernel is an option, --sobel",
     "plot nosuch -o e.png": "'nosuch' is not a number",
     "plot h.npy -o e.gif": "a figure is one of .png .svg .pdf",
     "plot h.npy -o nowhere/e.png": "does not exist",

@@ -145,6 +145,16 @@ def test_every_kernel_documents_its_response(name):
 
 @pytest.mark.parametrize(("call", "match"), [
     (lambda: filters.box(0), r"box\(0\): give a positive length"),
+    (lambda: filters.box(2.5), r"box\(2.5\): give a positive length, a whole number"),
+    (lambda: filters.gaussian(np.inf), r"the widths finite"),
+    (lambda: filters.gaussian(1.0, 0), r"both must be positive"),
+    (lambda: filters.gaussian(1.0, order=1.5), r"order=1.5\): the order of a derivative is an integer"),
+    (lambda: filters.binomial(2.5), r"binomial\(2.5\): the order is an integer"),
+    (lambda: filters.disk(np.inf), r"the radius is positive and finite"),
+    (lambda: filters.motion_blur(5, np.nan), r"angle=nan: give degrees"),
+    (lambda: filters.emboss("x"), r"angle='x': give degrees"),
+    (lambda: filters.sobel("x"), r"sobel\(axis='x', ndim=2\): no such axis"),
+    (lambda: filters.laplacian(0), r"laplacian\(0\): give at least one dimension"),
     (lambda: filters.gaussian(0.0), r"both must be positive"),
     (lambda: filters.gaussian(1.0, order=-1), r"order of a derivative"),
     (lambda: filters.binomial(-1), r"binomial\(-1\)"),

@@ -361,6 +361,10 @@ def test_matlab_freqz2_examples():
     (lambda: phase_response([[1, 2], [3, 5]]), "unwrapping is ambiguous in 2 dimensions"),
     (lambda: phase_delay(np.ones((2, 2))), "2 dimensions have no single delay"),
     (lambda: impulse_response([]), "holds no taps"),
+    (lambda: impulse_response([1], n=0), r"n=0\): the number of samples"),
+    (lambda: frequency_response([1, 2], [np.nan]), "frequencies are finite real numbers"),
+    (lambda: frequency_response([1, 2], 1j), "frequencies are finite real numbers"),
+    (lambda: frequency_response(np.ones((2, 2)), 3.0), "1 entries for 2 dimensions"),
 ])
 def test_bad_input(call, match):
     with pytest.raises(ValueError, match=match):

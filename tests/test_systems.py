@@ -385,6 +385,9 @@ def test_iir_algebra():
     np.testing.assert_allclose((a + f)(x, w), f(x, w) + a(x, w), atol=1e-12)
     np.testing.assert_allclose((f - a)(x, w), f(x, w) - a(x, w), atol=1e-12)
     np.testing.assert_allclose((a - f)(x, w), a(x, w) - f(x, w), atol=1e-12)
+    np.testing.assert_allclose((b**2)(x, w), (b @ b)(x, w), atol=1e-12)
+    np.testing.assert_allclose((a / 4)(x, w), a(x, w) / 4, atol=1e-12)
+    np.testing.assert_array_equal((a**0)(x), x)
 
 
 def test_iir_zero_phase():
@@ -437,6 +440,15 @@ ONE, TWO = FIR([1.0, 2.0]), FIR(np.ones((2, 2)))
     (lambda: ONE.outer(FIR([1.0], fs=2)), ValueError, r"a.outer\(b\): fs=1 and fs=2 differ"),
     (lambda: ONE ** -1, ValueError, r"fir \*\* -1: the power"),
     (lambda: ONE ** 0.5, ValueError, r"fir \*\* 0.5: the power"),
+    (lambda: ONE / 0, ValueError, "fir / 0: the gain is zero"),
+    (lambda: ONE.outer([1]), TypeError, r"a.outer\(\[1\]\): give an FIR"),
+    (lambda: ONE.matrix(4.5), ValueError, r"matrix\(shape=4.5\): give one positive length"),
+    (lambda: ONE.matrix("a"), ValueError, r"matrix\(shape='a'\): give one positive length"),
+    (lambda: IIR([1.0]) / 0, ValueError, "iir / 0: the gain is zero"),
+    (lambda: IIR([1.0]) ** -1, ValueError, r"iir \*\* -1: the power"),
+    (lambda: IIR([1.0])([]), ValueError, r"iir\(x\): float64 of shape \(0,\) holds no samples"),
+    (lambda: IIR([1.0])("abc"), ValueError, r"iir\(x\): .* holds no samples"),
+    (lambda: IIR([1.0]) - 3, TypeError, "unsupported operand"),
     (lambda: ONE.dilate(0), ValueError, r"dilate\(0\): the factor is at least 1"),
     (lambda: ONE.polyphase(0), ValueError, r"polyphase\(0\): the factor is at least 1"),
     (lambda: TWO.delay([1]), ValueError, r"delay=\[1\]: give one integer for each of the 2 axes"),

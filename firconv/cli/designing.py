@@ -118,6 +118,10 @@ def designed(kind: str, options: argparse.Namespace) -> FIR:
         return design.minimum_phase(fir) if options.minimum_phase else fir
     except RuntimeError as error:
         raise ValueError(_in_one_line(str(error))) from error
+    except ValueError as error:
+        if options.fs is None and "beyond half the rate" in str(error):
+            raise ValueError(f"{error}; if the edges are in Hz, say the rate with --fs") from error
+        raise
 
 
 def _in_one_line(message: str) -> str:

@@ -210,7 +210,8 @@ def _filter_sound(options: argparse.Namespace) -> tuple[str, list[str]]:
             advance(len(block))
         loud += put(stream.flush(workers=options.workers))
     if loud:
-        notes.append(f"{loud} samples were beyond full scale and were saturated")
+        many, were = (f"{loud} samples", "were") if loud > 1 else ("1 sample", "was")
+        notes.append(f"{many} {were} beyond full scale and {were} saturated")
     seconds = info.frames / info.rate
     return f"{seconds:.2f} s, {info.channels} × {info.rate:g} Hz {subtype}, {facts}, {plan.method}", notes
 

@@ -75,6 +75,8 @@ def _filters(options: argparse.Namespace) -> list[tuple[str, FIR]]:
 def _read(word: str, options: argparse.Namespace) -> FIR:
     from firconv.cli.tapfiles import read_filter
 
+    if word in {name for name, *_ in NAMED}:
+        raise ValueError(f"plot {word}: a named kernel is an option, --{word}; firconv plot --help says its values")
     fir = read_filter(word, options.taps_key)
     if options.fs is None or options.fs == fir.fs:
         return fir
