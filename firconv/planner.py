@@ -332,14 +332,15 @@ class _Considered:
         filtered, lattices = self.problem.filtered, self.problem.lattices
         best: tuple[float, tuple[int, ...]] = (float("inf"), ())
         whole = self._whole()
-        tried = [
+        powers = self._powers(whole)
+        smooth = [
             tuple(
                 min(whole[a], _even_smooth(max(lat.reach * (1 + 2 ** (grow / 2 - 1.5)), 16))) if a in filtered else 1
                 for a, lat in enumerate(lattices)
             )
-            for grow in range(16)
+            for grow in range(0 if powers else 16)
         ]
-        for lengths in [*self._powers(whole), *tried]:
+        for lengths in powers + smooth:
             if not self._vouched(lengths) and lengths != whole:
                 continue
             seconds = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine).shared
