@@ -61,8 +61,9 @@ class Alignment:
             ["reversed"] * self.flip + ["conjugated"] * self.conjugate + [f"times {self.gain:.6g}"] * (self.gain != 1)
         )
         change = f", {', '.join(words)}" if words else ""
+        lag = f"{self.lag:.6g}" if isinstance(self.lag, float) else self.lag
         return (
-            f"b is a shifted by {self.lag}{change}\n  correlation {self.correlation:.6f} on {size} samples, "
+            f"b is a shifted by {lag}{change}\n  correlation {self.correlation:.6f} on {size} samples, "
             f"what remains there {self.remainder:.1e}, outside {self.outside:.1e}"
         )
 

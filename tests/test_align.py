@@ -149,7 +149,9 @@ def test_it_prints_as_two_lines():
     text = str(align(a, -2 * a[::-1]))
     assert text.startswith("b is a shifted by 0, reversed, times -2\n  correlation 1.000000 on 8 samples")
     assert str(align(a, a)).startswith("b is a shifted by 0\n")
-    assert isinstance(align(a, a), Alignment)
+    late = align(pulse(256, 120.0, 8.0, 0), pulse(256, 123.3, 8.0, 0), subsample=True, flip=False)
+    assert str(late).startswith("b is a shifted by 3.3")
+    assert isinstance(late, Alignment)
 
 
 @pytest.mark.parametrize("a, b, words, message", [

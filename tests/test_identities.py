@@ -311,6 +311,12 @@ def test_numbers_of_the_table():
     assert [tables.number(v) for v in (0, 0.02, 1e-5, 3e7, np.inf)] == ["0", "0.02", "1e-05", "3e+07", "∞"]
 
 
+def test_the_smallest_case_has_one_of_the_types_asked_for():
+    for dtype in ("int64", "float32"):
+        found = check(["commutes", "energy"], unflipped, dtypes=[dtype])
+        assert found["commutes"].failure.problem["dtype"] == dtype
+
+
 def test_what_is_missing_is_no_failure():
     def full_only(x, h):
         return firconv.convolve(x, h)

@@ -220,19 +220,20 @@ def _result(each: Law, subject: Implementation, dtypes: Sequence[str], trials: i
         cases += 1
         worst = max(worst, outcome.error)
         if not outcome.holds:
-            return Result(each, cases, worst, _smallest(each, subject, outcome, asking))
+            return Result(each, cases, worst, _smallest(each, subject, dtypes, outcome, asking))
         if cases == trials:
             break
     return Result(each, cases, worst, lacking="" if cases else lacking or "no problem of its domain was found")
 
 
-def _smallest(each: Law, subject: Implementation, failure: Outcome, asking: _Asking) -> Outcome:
+def _smallest(each: Law, subject: Implementation, dtypes: Sequence[str], failure: Outcome,
+              asking: _Asking) -> Outcome:
     if asking.lost:
         return failure
 
     def trial(values: Any) -> Outcome | None:
         try:
-            outcome = asking(partial(each.trial, subject, np.random.default_rng(0), given=values))
+            outcome = asking(partial(each.trial, subject, np.random.default_rng(0), dtypes, values))
         except NotImplementedError:
             return None
         return None if asking.lost else outcome
