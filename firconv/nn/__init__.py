@@ -42,8 +42,8 @@ _HOME = {
     "Multiply": "networks",
     "Concat": "networks",
     "Identity": "networks",
-    "Graph": "networks",
-    "Node": "networks",
+    "Graph": "graph",
+    "Node": "graph",
     "Window": "windows",
     "receptive_field": "receptive",
     "effective_field": "effective",
@@ -58,6 +58,8 @@ _HOME = {
     "loss_gradients": "training",
     "resnet": "known",
     "vgg": "known",
+    "from_torch": "convert",
+    "from_onnx": "convert",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605
