@@ -146,6 +146,14 @@ def test_same_with_a_stride_asks_for_the_length():
     assert receptive_field(net, (1, 225)).padding == 1
 
 
+def test_windows_follow_the_lengths():
+    assert Window(3, 2, "same").output_shape((1, 225, 224)) == (1, 113, 112)
+    assert Window(4, padding=2, up=2).output_shape((1, 5)) == nn.ConvTranspose(
+        np.ones((1, 1, 4)), stride=2, padding=1).output_shape((1, 5))
+    field = receptive_field([Window(3, 2, "same")] * 2, (1, 225))  # 225, 113, 57: one sample on each side, twice
+    assert field.padding == 3
+
+
 def test_axes_may_differ():
     field = receptive_field([conv((1, 7)), Window(3, stride=(1, 2))])
     assert field.size == (3, 9) and field.stride == (1, 2) and field.padding == (0, 3)

@@ -59,6 +59,13 @@ class Window(Layer):
         """What one output reads, per axis."""
         return reaches(self, ndim, lengths)
 
+    def output_shape(self, shape: Sequence[int]) -> Shape:
+        """(C, *outputs) for an input (C, *lengths)."""
+        spans = self.reaches(len(shape) - 1, tuple(shape[1:]))
+        stuffed = ((n - 1) * r.up + 1 for n, r in zip(shape[1:], spans, strict=True))
+        return (shape[0], *((m + r.low + r.high - r.extent) // r.stride + 1
+                            for m, r in zip(stuffed, spans, strict=True)))
+
 
 def frozen_words(layer: Any, names: Sequence[str]) -> int | None:
     """Make ints and tuples of a layer's words; returns the number of axes that they say, or None."""
