@@ -276,7 +276,7 @@ def test_taps_image_of_a_large_kernel_marks_negative_taps_without_colour():
 
 @pytest.mark.parametrize("values, words", [
     ([[0.25, 0.5]], [".250", ".500"]), ([[1e-4, -1]], ["·", "−1"]), ([[12.5, 300]], ["12", "300"]),
-    ([[0.0, -0.0625]], ["0", "−.0625"]), ([[1e-9, 2e-9]], ["1.0e−09", "2.0e−09"]),
+    ([[0.0, -0.0625]], ["0", "−.0625"]), ([[1e-17, -1]], ["0", "−1"]), ([[1e-9, 2e-9]], ["1.0e−09", "2.0e−09"]),
 ])
 def test_numbers_in_cells_are_short(values, words):
     assert [text.get_text() for text in plots.taps_image(np.array(values)).texts] == words

@@ -103,7 +103,8 @@ def _numbers(ax: Axes, taps: np.ndarray, down: np.ndarray, across: np.ndarray, t
 
 
 def _word(value: float, top: float) -> str:
-    """A tap in three digits of the largest one; a dot is too small for them, but not zero."""
+    """A tap in three digits of the largest one; a dot is too small for them, but not zero or its rounding."""
+    value = 0.0 if abs(value) < 1e-14 * top else value
     if value == int(value) and top < 1e4:
         return f"{int(value)}".replace("-", "−")
     digits = max(2 - int(np.floor(np.log10(top))), 0)

@@ -99,7 +99,14 @@ class FlipAndSlide:
 
     @property
     def _size(self) -> tuple[float, float]:
-        return (7.5, 6.2) if self.x.ndim == 1 else (12.0, 4.4)
+        return (7.5, 6.2) if self.x.ndim == 1 else (12.0, self.row)
+
+    @property
+    def row(self) -> float:
+        """Height of three panels of cells side by side: as much as the tallest of them needs."""
+        sizes = self.x.shape, self.h.shape, self.y.shape
+        padded = [n + 2 * (k - 1) for n, k in zip(*sizes[:2], strict=True)]
+        return 1.0 + 3.4 * min(max(r / c for r, c in (padded, *sizes[1:])), 1.2)
 
     def draw(self, axes: Any, index: int | None, narrow: bool = False) -> None:
         """Draw the output number `index` on three axes; None is the frame before the flip."""
@@ -174,7 +181,7 @@ def flip_and_slide_frames(x: Any, h: Any, outputs: Sequence[Any] | None = None) 
 
 
 def _rows(film: FlipAndSlide, chosen: list[int]) -> Figure:
-    figure = new_figure(12, 4.2 * len(chosen))
+    figure = new_figure(12, film.row * len(chosen))
     for row, index in zip(figure.subplots(len(chosen), 3, squeeze=False), chosen, strict=True):
         film.draw(row, index)
     return figure
