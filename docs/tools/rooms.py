@@ -30,6 +30,10 @@ EXTRA = {"firconv.streaming": ["Stream"]}  # public names of rooms without __all
 ELSEWHERE = {  # names that have their entry in another room
     "firconv.FIR": "firconv.systems.FIR",
     "firconv.IIR": "firconv.systems.IIR",
+    "firconv.align": "firconv.alignment.align",
+    "firconv.identify": "firconv.identification.identify",
+    "firconv.normalized_correlate": "firconv.matching.normalized_correlate",
+    "firconv.translate": "firconv.translation.translate",
     "firconv.interop.Implementation": "firconv.identities.Implementation",
 }
 
