@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -75,6 +76,22 @@ def faults(chrome: webdriver.Chrome, root: str, page: str, width: str) -> list[s
     return [f"{page} ({width}): {fault}" for fault in out]
 
 
+def film(chrome: webdriver.Chrome) -> list[str]:
+    """What is wrong with the first animation of the page that is open: it must show another frame once it is played."""
+    buttons = chrome.find_elements(By.CSS_SELECTOR, ".anim-buttons button[title=Play]")
+    if not buttons:
+        return []
+    frame = chrome.find_element(By.CSS_SELECTOR, ".animation img").get_attribute("src")
+    chrome.execute_script("arguments[0].click()", buttons[0])
+    try:
+        WebDriverWait(chrome, 10).until(
+            lambda c: c.find_element(By.CSS_SELECTOR, ".animation img").get_attribute("src") != frame)
+    except TimeoutException:
+        return [f"{chrome.current_url}: the animation does not play"]
+    print(f"plays: {chrome.current_url}")
+    return []
+
+
 def search(chrome: webdriver.Chrome, root: str, words: str, page: str) -> list[str]:
     """What is wrong with the search for some words."""
     chrome.get(f"{root}search.html?q={words.replace(' ', '+')}")
@@ -98,6 +115,7 @@ def main(site: str, shots: str | None = None) -> int:
             for page in pages:
                 for width in WIDTHS:
                     found += faults(chrome, root, page, width)
+                    found += film(chrome) if width == "desktop" else []
                     if shots:
                         Path(shots).mkdir(exist_ok=True)
                         chrome.save_screenshot(f"{shots}/{page.replace('/', '-').removesuffix('.html')}-{width}.png")
