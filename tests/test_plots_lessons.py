@@ -116,6 +116,11 @@ def test_extensions_have_every_rule_and_a_visible_constant():
     assert title(plots.extensions(X, 2, [("edge", "wrap")]).axes[0]) == "edge | wrap"
 
 
+def test_sequences_can_share_a_scale():
+    own, same = (plots.sequences({"x": [0, 9], "y": [0, 1]}, shared=shared).axes for shared in (False, True))
+    assert own[0].get_ylim() != own[1].get_ylim() and same[0].get_ylim() == same[1].get_ylim()
+
+
 # ---- pictures ----------------------------------------------------------------------------------------------------
 
 

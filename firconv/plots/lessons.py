@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def sequences(named: Mapping[str, Any], *, start: int | Mapping[str, int] = 0, ylabel: str = "value") -> Figure:
+def sequences(named: Mapping[str, Any], *, start: int | Mapping[str, int] = 0, ylabel: str = "value",
+              shared: bool = False) -> Figure:
     """Sequences as stems, a panel each under a common axis of samples.
 
     Parameters
@@ -26,6 +27,9 @@ def sequences(named: Mapping[str, Any], *, start: int | Mapping[str, int] = 0, y
     named : mapping of name to array_like, real, 1-D
     start : int, or mapping of name to int
         Position of the first sample, for all or by name (else 0).
+    ylabel : str
+    shared : bool
+        One scale of values for all panels.
 
     Raises
     ------
@@ -40,7 +44,7 @@ def sequences(named: Mapping[str, Any], *, start: int | Mapping[str, int] = 0, y
     """
     arrays = checked(named, "sequences")
     figure = new_figure(8, 0.6 + 1.75 * len(arrays))
-    axes = figure.subplots(len(arrays), 1, sharex=True, squeeze=False)[:, 0]
+    axes = figure.subplots(len(arrays), 1, sharex=True, sharey=shared, squeeze=False)[:, 0]
     for index, (ax, (name, values)) in enumerate(zip(axes, arrays.items(), strict=True)):
         first = start.get(name, 0) if isinstance(start, Mapping) else start
         stems(ax, first + np.arange(values.size), values, index)
