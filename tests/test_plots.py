@@ -116,6 +116,15 @@ def test_pass_band_is_relative_to_the_asked_gain():
         plots.pass_band(FIR([1, 2, 1]))
 
 
+def test_pass_band_of_a_slope_has_limits_that_widen_where_less_is_asked():
+    """A deviation of 0.01 is 0.17 dB of a gain of one half; the gain of a filter that meets it stays between."""
+    ax = plots.pass_band(design.arbitrary([0, 0.2, 0.25, 0.5], [1, 0.5, 0, 0], 0.01))
+    (f, gain), (_, low), (_, high) = (curve(ax, i) for i in range(3))
+    asked = 1 - 2.5 * f
+    assert_allclose([low, high], 20 * np.log10([1 - 0.01 / asked, 1 + 0.01 / asked]), atol=1e-12)
+    assert (low - 1e-3 < gain).all() and (gain < high + 1e-3).all()
+
+
 def test_phase_is_the_response_up_to_whole_turns():
     ax = plots.phase(LEAKY)
     f, phi = curve(ax)

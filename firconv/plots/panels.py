@@ -167,15 +167,16 @@ def pass_band(system: FIR, ax: Axes | None = None) -> Axes:
         f, asked = f[asked != 0], asked[asked != 0]
         gain = decibels(np.abs(response.frequency_response(system, f)[1]) / np.abs(asked))
         ax.plot(f, gain, **line(ax, 0) | {"linewidth": 1.1})
-        share = band.deviation / (1.0 if band.relative else max(map(abs, band.gain)))
-        low, high = decibels(max(1 - share, 0.0)), decibels(1 + share)
-        limit = max(limit, float(high), -max(float(low), -60.0), float(np.abs(gain).max()))
-        ax.hlines([low, high], band.lo, band.hi, color=GREY, linestyles="dashed", linewidth=1.0)
+        share = band.deviation / (np.ones_like(f) if band.relative else np.abs(asked))  # wider where less is asked
+        low, high = decibels(np.maximum(1 - share, 0.0)), decibels(1 + share)
+        limit = max(limit, float(high.min()), min(float(max(high.max(), np.abs(gain).max())), 20.0))
         for inside, outside in ((low, -1e3), (high, 1e3)):
-            ax.fill_between((band.lo, band.hi), inside, outside, **_HATCH)
+            ax.plot(f, inside, color=GREY, linestyle="--", linewidth=1.0)
+            ax.fill_between(f, inside, outside, **_HATCH)
     ax.set_ylim(-1.5 * limit, 1.5 * limit)
     ends = min(b.lo for b in bands), max(b.hi for b in bands)
     ax.set_xlim(*ends)
+    ax.locator_params(axis="x", nbins=6)
     title = "Pass band" if len(bands) == 1 else "Pass bands"
     return dress(ax, title, frequency_label(system.fs), "gain / asked gain (dB)")
 

@@ -106,7 +106,7 @@ class FlipAndSlide:
         """Height of three panels of cells side by side: as much as the tallest of them needs."""
         sizes = self.x.shape, self.h.shape, self.y.shape
         padded = [n + 2 * (k - 1) for n, k in zip(*sizes[:2], strict=True)]
-        return 1.0 + 3.4 * min(max(r / c for r, c in (padded, *sizes[1:])), 1.2)
+        return 1.0 + 3.4 * float(np.clip(max(r / c for r, c in (padded, *sizes[1:])), 0.45, 1.2))
 
     def draw(self, axes: Any, index: int | None, narrow: bool = False) -> None:
         """Draw the output number `index` on three axes; None is the frame before the flip."""
