@@ -330,23 +330,25 @@ class _Considered:
     def _blocks(self) -> tuple[int, ...]:
         """The block lengths of least predicted time, the same growth on every axis."""
         filtered, lattices = self.problem.filtered, self.problem.lattices
-        best: tuple[float, tuple[int, ...]] = (float("inf"), ())
         whole = self._whole()
-        powers = self._powers(whole)
         smooth = [
             tuple(
                 min(whole[a], _even_smooth(max(lat.reach * (1 + 2 ** (grow / 2 - 1.5)), 16))) if a in filtered else 1
                 for a, lat in enumerate(lattices)
             )
-            for grow in range(0 if powers else 16)
+            for grow in range(16)
         ]
-        for lengths in powers + smooth:
+        return self._best(self._powers(whole), whole) or self._best(smooth, whole)
+
+    def _best(self, choices: list[tuple[int, ...]], whole: tuple[int, ...]) -> tuple[int, ...]:
+        """The lengths of least predicted time that the guard will pass, or the whole; () where there are none."""
+        best: tuple[float, tuple[int, ...]] = (float("inf"), ())
+        for lengths in choices:
             if not self._vouched(lengths) and lengths != whole:
                 continue
             seconds = cost.fourier(self.problem, self.real, self.complex, lengths, self.machine).shared
             best = min(best, (seconds, lengths))
         return best[1]
-
 
     def _powers(self, whole: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Powers of two for a line that `kernels.tree` can split, from the taps' length to that of everything."""
