@@ -32,17 +32,22 @@ def tasks(grid: tiles.Grid, taps: FourierTaps) -> list[tiles.Box]:
         filtered = [
             ([ends, *inner], blocks * ceil((ends[1] - ends[0]) / step))
             for inner, blocks in filtered
-            for ends in _runs(counts[axis], step, max(1, room // blocks), max(1, least // blocks))
+            for ends in _runs(counts[axis], step, max(1, room // blocks), max(1, least // blocks), len(taps.axes) == 1)
         ]
     idle = [a for a in range(len(counts)) if a not in taps.axes]
     return [box for ends, blocks in filtered for box in _spread(counts, idle, taps.axes, ends, max(1, room // blocks))]
 
 
-def _runs(count: int, step: int, batch: int, least: int) -> list[tuple[int, int]]:
-    """Runs of at most `batch` blocks along one axis, eight of them where that leaves `least` blocks to each."""
-    blocks = ceil(count / step)
-    batch = min(batch, least * ceil(blocks / (8 * least)))
-    return [(lo * step, min((lo + batch) * step, count)) for lo in range(0, blocks, batch)]
+def _runs(count: int, step: int, batch: int, least: int, apart: bool) -> list[tuple[int, int]]:
+    """Runs of at most `batch` blocks along one axis, eight of them where that leaves `least` blocks to each.
+
+    `apart` makes the last block, of which not all outputs are wanted, a run by itself: those beyond the end see nothing
+    but zeros, and the guard would look at every output because of them.
+    """
+    whole = count // step if apart else ceil(count / step)
+    batch = min(batch, least * ceil(max(1, whole) / (8 * least)))
+    runs = [(lo * step, min((lo + batch) * step, count, whole * step)) for lo in range(0, whole, batch)]
+    return runs + ([(whole * step, count)] if whole * step < count else [])
 
 
 def _spread(
