@@ -328,6 +328,33 @@ def test_what_is_missing_is_no_failure():
     assert "full_only has no correlate; it is derived from convolve" in str(found)
 
 
+def test_functions_of_images_only_are_checked_on_images():
+    def image(x, h):
+        if x.ndim != 2:
+            raise ValueError("an image, please")
+        return firconv.convolve(x, h, "same")
+
+    found = identities.of(image)
+    assert found.ndims == (2,) and found.modes == ("same",)
+    report = check(["defining sum", "commutes", "separable", "polyphase"], image, trials=4)
+    assert report.ok and report["separable"].cases == 4
+    assert "has no 1-D form" in report["polyphase"].lacking
+
+
+def test_what_a_function_says_it_does_not_do_is_skipped():
+    def short(x, h):
+        if h.size > 8:
+            raise NotImplementedError("eight taps at most")
+        return firconv.convolve(x, h)
+
+    report = check(["area", "defining sum"], short, trials=5)
+    assert report.ok and report["area"].cases == 5
+
+
+def test_all_laws_by_name():
+    assert len(check("all", trials=1, dtypes=["int64"]).results) == len(check(all, trials=1).results) == len(laws())
+
+
 def test_exceptions_and_shapes_are_findings():
     found = check(["defining sum"], failing)["defining sum"].failure
     assert found.trouble == "RuntimeError: device lost"
@@ -435,6 +462,8 @@ def test_arguments_that_mean_nothing(call, message):
 def test_an_implementation_must_be_callable():
     with pytest.raises(TypeError, match="neither a function of"):
         check(implementation=3)
+    with pytest.raises(TypeError, match=r"pass interop.load\('torch'\)"):
+        check(implementation="torch")
     with pytest.raises(KeyError, match="no such law was checked"):
         _ = check("area", trials=1)["commutes"]
 

@@ -104,7 +104,7 @@ def check(laws: Iterable[str | Law] | str | None = None, implementation: Any = N
     Parameters
     ----------
     laws : names or `Law` objects, optional
-        Which; default all.
+        Which; default, and ``"all"``: all.
     implementation : optional
         firconv (default), an `Implementation`, a function of (signal, taps), or an object with convolve or correlate.
     dtypes : sequence of str
@@ -152,7 +152,7 @@ def check(laws: Iterable[str | Law] | str | None = None, implementation: Any = N
 
 
 def _chosen(laws: Any) -> tuple[Law, ...]:
-    if laws is None:
+    if laws is None or laws is all or (isinstance(laws, str) and laws == "all"):
         return every()
     wanted = [laws] if isinstance(laws, (str, Law)) else list(laws)
     if not wanted:

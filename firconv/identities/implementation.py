@@ -228,8 +228,9 @@ def of(value: Any, op: str = "convolve") -> Implementation:
     if not found and callable(value):
         found = {op: value}
     if not found:
+        hint = f"interop.load({value!r})" if isinstance(value, str) else "the function itself"
         raise TypeError(f"implementation={value!r} is neither a function of (signal, taps) nor an object with convolve "
-                        "or correlate: pass the function itself")
+                        f"or correlate: pass {hint}")
     return _described(getattr(value, "__name__", type(value).__name__), found)
 
 
@@ -243,10 +244,10 @@ def _firconv(module: ModuleType) -> Implementation:
 def _described(name: str, functions: dict[str, Callable[..., Any]]) -> Implementation:
     """What the signature of a user's functions says."""
     taken = set.intersection(*map(_words, functions.values()))
+    ndims = tuple(d for d in (1, 2, 3) if all(_takes(function, d) for function in functions.values()))
     modes: tuple[str, ...] = ("full", "same", "valid")
     if "mode" not in taken:
-        modes = (_mode(name, *next(iter(functions.items()))),)
-    ndims = tuple(d for d in (1, 2, 3) if all(_takes(function, d) for function in functions.values()))
+        modes = (_mode(name, next(iter(functions.values())), ndims[0] if ndims else 1),)
     return Implementation(name, functions.get("convolve"), functions.get("correlate"), modes=modes,
                           boundaries=NAMES if "boundary" in taken else ("zero",), ndims=ndims or (1,),
                           keywords=frozenset(taken), source=f"f = ...  # {name}")
@@ -274,15 +275,16 @@ def _takes(function: Callable[..., Any], ndim: int) -> bool:
         return False
 
 
-def _mode(name: str, op: str, function: Callable[..., Any]) -> str:
-    """Which mode a function without the word has, by the length of one output."""
+def _mode(name: str, function: Callable[..., Any], ndim: int) -> str:
+    """Which mode a function without the word has, by the lengths of one output."""
+    what = "8 samples and 3 taps" if ndim == 1 else f"8 samples and 3 taps along {ndim} axes"
     try:
-        shape = np.shape(_asked(function, np.arange(8.0), np.array([1.0, 2.0, 4.0])))
+        shape = np.shape(_asked(function, np.arange(8.0**ndim).reshape((8,) * ndim), np.ones((3,) * ndim)))
     except Exception as error:  # whatever a stranger's function raises
-        raise ValueError(f"{name}(x, h): 8 samples and 3 taps raised {type(error).__name__}: {error}; give a "
-                         "function of 1-D signal and taps, or an Implementation that says what it takes") from error
-    mode = {(10,): "full", (8,): "same", (6,): "valid"}.get(shape)
+        raise ValueError(f"{name}(x, h): {what} raised {type(error).__name__}: {error}; give a "
+                         "function of signal and taps, or an Implementation that says what it takes") from error
+    mode = {(10,) * ndim: "full", (8,) * ndim: "same", (6,) * ndim: "valid"}.get(shape)
     if mode is None:
-        raise ValueError(f"{name}(x, h): 8 samples and 3 taps gave shape {shape}, which is the length of no mode "
+        raise ValueError(f"{name}(x, h): {what} gave shape {shape}, which is the length of no mode "
                          "(full 10, same 8, valid 6): wrap it in an Implementation that says what it computes")
     return mode
