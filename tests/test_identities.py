@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import firconv
 from firconv import identities
@@ -339,6 +340,43 @@ def test_functions_of_images_only_are_checked_on_images():
     report = check(["defining sum", "commutes", "separable", "polyphase"], image, trials=4)
     assert report.ok and report["separable"].cases == 4
     assert "has no 1-D form" in report["polyphase"].lacking
+
+
+@pytest.mark.parametrize("op", ["convolve", "correlate"])
+@pytest.mark.parametrize("mode", ["reflect", "constant"])
+def test_functions_with_ends_and_an_origin_of_their_own(op, mode):
+    """scipy.ndimage as a stranger: another "mode", another origin for even taps, other ends."""
+    function = getattr(ndimage, op)
+    if mode != "reflect":
+        def function(x, h, f=function):
+            return f(x.astype(np.result_type(x, h)), h, mode=mode)
+
+    found = identities.of(function, op)
+    assert (found.modes, found.ndims) == (("same",), (1, 2, 3))
+    assert found.origins == {"convolve": "ndimage", "correlate": "scipy"}[op]  # of which correlate is the same
+    assert found.boundaries == (("zero",) if mode == "constant" else ()) and not found.keywords
+    report = check(implementation=found, dtypes=["float64", "int64"], trials=4)
+    assert {r.law.name for r in report.failures} <= {"exact integers"}, str(report)  # it sums in float64
+    assert ("inside padded signals" in " ".join(str(report).split())) == (mode != "constant")
+
+
+def test_an_origin_beside_the_centre_of_odd_taps_is_a_fault():
+    def late(x, h):
+        return np.roll(firconv.convolve(x, h, "same"), 1, 0)
+
+    assert identities.of(late).origins == "scipy"
+    assert {r.law.name for r in check(["identity", "defining sum"], late).failures} == {"identity", "defining sum"}
+
+
+def test_padding_by_hand_for_every_mode():
+    x, h = np.arange(1, 10), np.array([2, 3, 5, 7])
+    for native in ("full", "same", "valid"):
+        def ends_of_its_own(x, h, native=native):
+            return firconv.convolve(x, h, native, boundary="reflect")
+
+        f = Implementation("ends", ends_of_its_own, modes=(native,), boundaries=())
+        for mode in ("full", "same", "valid"):
+            np.testing.assert_array_equal(f.apply("convolve", x, h, mode), firconv.convolve(x, h, mode))
 
 
 def test_what_a_function_says_it_does_not_do_is_skipped():

@@ -208,6 +208,7 @@ PLAIN = [
     ('correlate(x, h, "same", boundary="reflect")', "ndimage", 'ndimage.correlate(x, h, mode="mirror")'),
     ('correlate(x, h, "same", boundary="edge", origin=3)', "ndimage", 'mode="nearest", origin=-(K//2) + 3)'),
     ('correlate(x, h, "same", origin="torch")', "torch", 'h.conj()[None, None], padding="same")[0, 0]'),
+    ('correlate(x, h, "same", up=2, origin=0)', "onnx", "strides=[2], output_padding=[1])"),
     ("convolve(x, h, up=2)", "torch", "F.conv_transpose1d(x[None, None], h[None, None], stride=2)[0, 0]"),
     ('convolve(x, h, "same", boundary="edge")', "matlab", "conv(x, h, 'valid')"),
     ('convolve(x, h, "same", origin="matlab")', "matlab", "conv(x, h, 'same')"),
@@ -233,6 +234,14 @@ def test_arguments_of_a_translation():
                                "after": ("(K - 1)//2",), "stride": (2,), "up": (1,), "dilation": (1,)}
     assert translate('convolve(x, h, "same", boundary="reflect")', "cv2").arguments["boundary"] == "REFLECT_101"
     assert translate('correlate(x, h, "same", boundary="omit")', "numpy").arguments["function"] == "np.correlate"
+
+
+def test_onnx_adds_samples_at_the_end():
+    for up in (2, 3):
+        call = f'correlate(x, h, "same", up={up}, origin=0)'
+        for k in (1, 2, 5):
+            x, h = arrays(1, (k,))
+            assert agrees(call, "onnx", 1, x, h, firconv.correlate(x, h, "same", up=up, origin=0))
 
 
 def test_reasons():

@@ -66,8 +66,9 @@ class Calls:
     def rules(self, *without: str) -> list[str]:
         """Its boundaries by name."""
         signed = self._problem.dtype != np.uint64  # whose sums cannot be negative
-        return [rule for rule in self.subject.boundaries
-                if rule not in ("constant", *without) and (signed or not rule.startswith("anti"))]
+        rules = [rule for rule in self.subject.boundaries
+                 if rule not in ("constant", *without) and (signed or not rule.startswith("anti"))]
+        return rules or ["zero"]
 
     def centre(self, op: str, h: Value) -> tuple[int, ...]:
         """The implementation's own origin for these taps."""

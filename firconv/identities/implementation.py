@@ -6,9 +6,8 @@ cannot do raises `NotImplementedError` with a sentence, so that "not supported" 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from firconv.boundary import NAMES
 from firconv.describe import preset
-from firconv.identities.limits import within
+from firconv.identities import strangers
 
 Array = np.ndarray
 STEPS = ("up", "down", "dilation")
@@ -39,7 +38,8 @@ class Implementation:
     modes : tuple of str
         Native outputs: "full", "same", "valid". Others are derived by padding with zeros and cropping.
     boundaries : tuple of str
-        Names from `firconv.boundary`.
+        Names from `firconv.boundary`; without "zero", what lies beyond the ends is its own, and calls that mean zeros
+        are answered by the middle of a padded signal.
     ndims : tuple of int
         Dimensions.
     dtypes : tuple of str
@@ -54,6 +54,8 @@ class Implementation:
         Ability → sentence that says why it is not there ("wide integers", "non-finite samples").
     source : str
         Python that makes this implementation as ``f``, for snippets.
+    notes : tuple of str
+        Sentences that a report repeats.
     plan : callable or None
         ``plan(x, h, mode).stream()``, where signals may arrive in pieces.
     layers : object or None
@@ -82,6 +84,7 @@ class Implementation:
     source: str = ""
     plan: Callable[..., Any] | None = None
     layers: Any = None
+    notes: tuple[str, ...] = ()
 
     def has(self, op: str) -> bool:
         """True where the operation is native, not derived from the other one."""
@@ -123,7 +126,7 @@ class Implementation:
 
     def _own(self, op: str, x: Array, h: Array, mode: Any, centre: tuple[int, ...], words: dict[str, Any]) -> Array:
         self._check(x, h, words)
-        if isinstance(mode, str) and mode not in self.modes:
+        if isinstance(mode, str) and (mode not in self.modes or self._by_padding(mode, words)):
             return self._derived(op, x, h, mode, centre, words)
         return self._native(op, x, h, mode, centre, words)
 
@@ -138,7 +141,7 @@ class Implementation:
         for word, value in words.items():
             if word not in self.keywords:
                 raise NotImplementedError(f"{self.name} has no {word}={value!r}")
-        rules = _names(words.get("boundary", "zero"))
+        rules = _names(words["boundary"]) if "boundary" in words else set()
         if unknown := rules - set(self.boundaries):
             raise NotImplementedError(f"{self.name} has no boundary {', '.join(sorted(unknown))}")
         if x.ndim not in self.ndims:
@@ -166,6 +169,10 @@ class Implementation:
             words = {**words, "mode": mode}
         return np.asarray(getattr(self, op)(x, h, **words))
 
+    def _by_padding(self, mode: str, words: dict[str, Any]) -> bool:
+        """True where zeros beyond the ends must be part of the signal."""
+        return mode != "valid" and "zero" not in self.boundaries and "boundary" not in words
+
     def _derived(self, op: str, x: Array, h: Array, mode: str, centre: tuple[int, ...], words: dict[str, Any]) -> Array:
         """A mode cut from the first native one, of the signal padded with zeros where that is too short.
 
@@ -176,8 +183,9 @@ class Implementation:
             raise NotImplementedError(f"{self.name} has no mode={mode!r} with {', '.join(words)}")
         own = self._centre(op, h.shape, None)
         for n, k, c, c0 in zip(x.shape, h.shape, centre, own, strict=True):
-            pad = 0 if native == "full" or (native == "same" and mode == "valid") else k - 1
-            shift = pad - _first(op, k, c0) if native == "same" else 0
+            inside = mode == "valid" or (native == "full" and not self._by_padding(mode, words))
+            pad = 0 if inside and native != "valid" else k - 1
+            shift = pad - _first(op, k, c0) if native == "same" else pad if native == "full" else 0
             first = _first(op, k, c)
             start, stop = {"full": (0, n + k - 1), "valid": (k - 1, n), "same": (first, first + n)}[mode]
             if not (0 <= start + pad and stop <= n + k - 1 + pad):
@@ -242,49 +250,21 @@ def _firconv(module: ModuleType) -> Implementation:
 
 
 def _described(name: str, functions: dict[str, Callable[..., Any]]) -> Implementation:
-    """What the signature of a user's functions says."""
-    taken = set.intersection(*map(_words, functions.values()))
-    ndims = tuple(d for d in (1, 2, 3) if all(_takes(function, d) for function in functions.values()))
-    modes: tuple[str, ...] = ("full", "same", "valid")
-    if "mode" not in taken:
-        modes = (_mode(name, next(iter(functions.values())), ndims[0] if ndims else 1),)
-    return Implementation(name, functions.get("convolve"), functions.get("correlate"), modes=modes,
-                          boundaries=NAMES if "boundary" in taken else ("zero",), ndims=ndims or (1,),
-                          keywords=frozenset(taken), source=f"f = ...  # {name}")
+    """What the signature of a user's functions says, and what a few calls show."""
+    taken = set.intersection(*(strangers.words(function, WORDS) for function in functions.values()))
+    ndims = tuple(d for d in (1, 2, 3) if all(strangers.takes(function, d) for function in functions.values())) or (1,)
+    op, function = next(iter(functions.items()))
+    modes = strangers.MODES if "mode" in taken else (strangers.mode_of(name, function, ndims[0]),)
+    made = Implementation(name, functions.get("convolve"), functions.get("correlate"), modes=modes, ndims=ndims,
+                          boundaries=NAMES if "boundary" in taken else ("zero",), keywords=frozenset(taken),
+                          source=f"f = ...  # {name}")
+    return made if modes != ("same",) or "boundary" in taken else _ends_found(made, op, function)
 
 
-def _words(function: Callable[..., Any]) -> set[str]:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):                                       # built in, without a signature
-        return set()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return set(WORDS)
-    return {p.name for p in parameters} & set(WORDS)
-
-
-def _asked(function: Callable[..., Any], x: Array, h: Array) -> Any:
-    return within(20, lambda: function(x, h))
-
-
-def _takes(function: Callable[..., Any], ndim: int) -> bool:
-    """True where a call in this many dimensions gives as many."""
-    try:
-        return bool(np.ndim(_asked(function, np.ones((4,) * ndim), np.ones((2,) * ndim))) == ndim)
-    except Exception:  # whatever a stranger's function raises
-        return False
-
-
-def _mode(name: str, function: Callable[..., Any], ndim: int) -> str:
-    """Which mode a function without the word has, by the lengths of one output."""
-    what = "8 samples and 3 taps" if ndim == 1 else f"8 samples and 3 taps along {ndim} axes"
-    try:
-        shape = np.shape(_asked(function, np.arange(8.0**ndim).reshape((8,) * ndim), np.ones((3,) * ndim)))
-    except Exception as error:  # whatever a stranger's function raises
-        raise ValueError(f"{name}(x, h): {what} raised {type(error).__name__}: {error}; give a "
-                         "function of signal and taps, or an Implementation that says what it takes") from error
-    mode = {(10,) * ndim: "full", (8,) * ndim: "same", (6,) * ndim: "valid"}.get(shape)
-    if mode is None:
-        raise ValueError(f"{name}(x, h): {what} gave shape {shape}, which is the length of no mode "
-                         "(full 10, same 8, valid 6): wrap it in an Implementation that says what it computes")
-    return mode
+def _ends_found(made: Implementation, op: str, function: Callable[..., Any]) -> Implementation:
+    """With the origin and the ends of a function that has one mode, same."""
+    made = replace(made, origins=strangers.origins_of(op, function, made.ndims[0]))
+    if strangers.reads_zeros(function, made.ndims[0]):
+        return made
+    note = "does not read zeros beyond the ends (firconv identify names its rule): it was asked inside padded signals"
+    return replace(made, boundaries=(), notes=(f"{made.name} {note}",))

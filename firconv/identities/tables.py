@@ -62,6 +62,7 @@ def notes(report: Report) -> list[str]:
     lacking = [result for result in report.results if result.verdict == "not supported"]
     lines = [f"laws: {held} hold, {len(report.failures)} fail, {len(lacking)} not supported; "
              f"{sum(r.cases for r in report.results):,} problems in {report.seconds:.1f} s, seed {report.seed}",
+             *(part for note in report.implementation.notes for part in wrap(f"note: {note}", 78)),
              *([f"STOPPED: laws were {report.stopped}"] if report.stopped else []),
              "worst: largest error in units of 13·log₂N·u·‖x‖₂‖h‖₂ per call (0: exact);",
              "* convolution, ⋆ correlation, ⊛ circular; –: not supported, reasons below"]
