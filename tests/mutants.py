@@ -31,6 +31,7 @@ WHOLE = "test_convolve.py"
 # module: (its kernels, or None for every compiled function; the tests that must notice; which of them)
 KERNELS = {
     "direct": (None, ["test_kernels_direct.py"], ""),
+    "dense": (None, ["test_dense.py"], "bits or products or footprint"),
     "fourier": (["prepare", "correlate", "_condition", "_filter", "_multiply", "_judge", "correlate_integers"],
                 ["test_kernels_fourier.py", WHOLE], "kernels_fourier or overlap_save"),
     "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_at_once"],
@@ -42,6 +43,9 @@ KERNELS = {
                   [WHOLE, "test_plan.py"], "separable or tolerance"),
     "tree": (None, ["test_kernels_tree.py"], ""),
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
+    "winograd": (["into", "out_of", "points", "_column", "_gather", "_quiet", "_tiles", "_chain", "_products",
+                  "_outputs", "_write", "_deliver", "block", "weights"],
+                 ["test_winograd.py"], "exactly or hundred or without or published"),
 }
 
 

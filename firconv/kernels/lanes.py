@@ -18,6 +18,7 @@ every lane and for scalars too, or a product and a sum on processors that have n
     ratio(a, b)                 the quotient a/b, lane by lane
     evens(a, b)                 every second lane of a single vector a and of b behind it, as one vector
     item(x, i)                  one sample
+    turn(x, i, gap, out, j, step)    a square of L × L samples of x, rows `gap` apart, into out with its columns as rows
 
 `width` and `gap` are literals in the source. Indices are not checked, and negative ones do not wrap.
 """
@@ -152,6 +153,12 @@ def item(x: np.ndarray, i: int) -> Any:
     return x.flat[i]
 
 
+def turn(x: np.ndarray, i: int, gap: int, out: np.ndarray, j: int, step: int) -> None:
+    """out[j + a·step + b] = x[i + b·gap + a] for a, b < L."""
+    n = np.arange(lanes(x))
+    out[j + n[:, None] * step + n] = x[i + n[:, None] + n * gap]
+
+
 # --- their types ----------------------------------------------------------------------------------------------------
 
 
@@ -174,6 +181,7 @@ type_callable(fma2)(lambda context: lambda x, i, w, a, u, b: types.UniTuple(a, 2
 type_callable(top)(lambda context: lambda v, m: m)
 type_callable(ratio)(lambda context: lambda a, b: a)
 type_callable(evens)(lambda context: lambda a, b: a if a.width == 1 else None)
+type_callable(turn)(lambda context: lambda x, i, gap, out, j, step: types.none)
 type_callable(item)(lambda context: lambda x, i: x.dtype)
 
 
@@ -289,6 +297,36 @@ def _lower_evens(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     mask = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(0, 2 * count, 2)))
     both = (builder.extract_value(a, 0) for a in args)
     return _join(builder, args[0].type, [builder.shuffle_vector(*both, mask)])
+
+
+@lower_builtin(turn, types.Array, types.Integer, types.Integer, types.Array, types.Integer, types.Integer)
+def _lower_turn(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    size = sig.args[0].dtype.bitwidth // 8
+    count = BYTES // size
+    source = _address(context, builder, sig.args[0], args[0], args[1])
+    target = _address(context, builder, sig.args[3], args[3], args[4])
+
+    def row(start: Any, gap: Any, number: int) -> Any:
+        pointer = builder.gep(start, [builder.mul(gap, ir.Constant(gap.type, number))])
+        return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, count).as_pointer())
+
+    rows = [builder.load(row(source, args[2], b), align=size) for b in range(count)]
+    for a, vector in enumerate(_transposed(builder, rows, count)):
+        builder.store(vector, row(target, args[5], a), align=size)
+    return context.get_dummy_value()
+
+
+def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
+    """Exchange, for every bit of the indices, the lanes that have it in one row with those that lack it in another."""
+    bit = 1
+    while bit < count:
+        low = [n if not n & bit else n - bit + count for n in range(count)]
+        high = [n + bit if not n & bit else n + count for n in range(count)]
+        masks = [ir.Constant(ir.VectorType(ir.IntType(32), count), mask) for mask in (low, high)]
+        pairs = [(rows[a & ~bit], rows[a | bit], masks[bool(a & bit)]) for a in range(count)]
+        rows = [builder.shuffle_vector(*pair) for pair in pairs]
+        bit *= 2
+    return rows
 
 
 @lower_builtin(item, types.Array, types.Integer)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firconv.nn import dense, winograd
 from firconv.planner import Candidate
 from firconv.problem import Problem
 
@@ -26,12 +27,16 @@ Run = Callable[[np.ndarray, np.ndarray, np.ndarray | None, int], None]
 
 @dataclass(frozen=True)
 class Method:
-    """One algorithm: its name, what it would cost, and how it is prepared."""
+    """One algorithm: its name, what it would cost, how it is prepared, and why some weights are not for it."""
 
     name: str
     candidate: Callable[[Problem], Candidate | None]
     runner: Callable[[Problem, np.ndarray], Run]
+    objection: Callable[[np.ndarray], str] = lambda weights: ""
 
 
 #: In addition to the engine's direct, overlap_save, fft and reference.
-METHODS: tuple[Method, ...] = ()
+METHODS: tuple[Method, ...] = (
+    Method("winograd", winograd.candidate, winograd.Winograd, winograd.objection),
+    Method("gemm", dense.candidate, dense.Dense),
+)

@@ -234,7 +234,9 @@ def choose(
     if rtol is not None or not (asked or method == "auto") or not found.finite:
         extra: list[Candidate] = []
     else:
-        extra = [c for c in (m.candidate(problem) for m in METHODS) if c is not None]
+        extra = [
+            replace(c, why=m.objection(taps)) for m in METHODS if (c := m.candidate(problem)) is not None
+        ]
     if asked:
         if method not in [c.method for c in extra]:
             raise ValueError(f"{op}(x, w): method={method!r} cannot serve this layer: use method='auto' or 'direct'")

@@ -1,0 +1,169 @@
+"""Dense layers: many output channels over the same samples, as matrix products without the matrix (implicit im2col).
+
+    out[o, p] = Σ_c w[o, c]·x[p + offset[c]]            c runs over channels and taps, p over positions
+
+``strip`` copies what a block of outputs reads into rows that follow each other in memory, a stride split into its
+parts, so that every tap is an offset into it; ``products`` sums six output channels at two vectors of positions: each
+vector of samples, once loaded, serves six sums, each weight two vectors. ``deliver`` drops the positions between rows.
+
+Every output is the chain acc = fma(w[c], x[c], acc) in the order of the table, as in ``kernels.direct``: the same bits,
+whatever the block. Absent samples are zeros here, so weights that are not finite are not this kernel's business.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import int64
+
+from firconv.kernels.compiled import compiled, const, mutable
+from firconv.kernels.lanes import fma, item, load, spread, store, width
+
+INDEX = const(int64)
+FLOATS = ("float32", "float64")
+ROWS = 6  # 12 sums, two vectors of samples and one weight make 15 of 16 registers
+CHUNK = 288  # taps whose weights and samples stay in the first-level cache
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _picked(x: Any, columns: Any, out: Any) -> None:
+    """out[j] = x[columns[j]], zero where that is negative."""
+    for j in range(len(out)):
+        out[j] = x[columns[j]] if columns[j] >= 0 else 0
+
+
+@compiled()
+def _row(x: Any, columns: Any, lo: int, hi: int, step: int, out: Any) -> None:
+    """out[j] = x[columns[j]], zero where that is negative; from lo to hi the columns grow by `step`.
+
+    Slices, whose indices start at zero: others are checked for being negative, and such loops run ten times slower.
+    """
+    _picked(x, columns[:lo], out[:lo])
+    if lo < hi:
+        source, target = x[columns[lo] :], out[lo:hi]
+        if step == 1:
+            for j in range(len(target)):
+                target[j] = source[j]
+        elif step == 2:
+            for j in range(len(target)):
+                target[j] = source[2 * j]
+        else:
+            for j in range(len(target)):
+                target[j] = source[j * step]
+    _picked(x, columns[hi:], out[hi:])
+
+
+@compiled(lambda t: (const(t), INDEX, INDEX, INDEX, INDEX, INDEX, INDEX, mutable(t)), FLOATS)
+def strip(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any, box: Any, out: Any) -> None:
+    """out[image, channel, part, plane, row, column] of the samples at these planes, rows and columns.
+
+    Parameters
+    ----------
+    planes, rows, columns : for each part of the axis and each place, which sample; −1 is absent
+    plain : lo, hi for each part of the columns: there `columns` grows by a constant step
+    shape : elements of x per image, channel, plane, row; parts of the three axes; the step; elements of out per image,
+        channel; places per part of the three axes
+    box : images n0, n1; channels c0, c1; places of the three axes; the first of them
+    """
+    lp, lr, lc = shape[4], shape[5], shape[6]
+    high, deep, wide = box[4], box[5], box[6]
+    for n in range(box[0], box[1]):
+        for c in range(box[2], box[3]):
+            to = (n - box[0]) * shape[8] + (c - box[2]) * shape[9]
+            for part in range(lp * lr * lc):
+                first = part % lc * shape[12] + box[9]
+                lo = min(wide, max(0, plain[part % lc * 2] - box[9]))
+                hi = max(lo, min(wide, plain[part % lc * 2 + 1] - box[9]))
+                for i in range(high * deep):
+                    plane = planes[part // (lr * lc) * shape[10] + box[7] + i // deep]
+                    row = rows[part // lc % lr * shape[11] + box[8] + i % deep]
+                    if plane < 0 or row < 0:
+                        out[to : to + wide] = 0
+                    else:
+                        at = n * shape[0] + c * shape[1] + plane * shape[2] + row * shape[3]
+                        _row(x[at:], columns[first : first + wide], lo, hi, shape[7], out[to : to + wide])
+                    to += wide
+
+
+# --- summing over taps ----------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _chain(
+    x: Any, p: int, offsets: Any, w: Any, first: int, last: int,
+    i0: int, i1: int, i2: int, i3: int, i4: int, i5: int, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any,
+) -> Any:  # fmt: skip
+    """Add taps first … last − 1 to six output channels, whose weights begin at i0 … i5."""
+    for k in range(first, last):
+        v = load(x, p + item(offsets, k), a)
+        a = fma(item(w, i0 + k), v, a)
+        b = fma(item(w, i1 + k), v, b)
+        c = fma(item(w, i2 + k), v, c)
+        d = fma(item(w, i3 + k), v, d)
+        e = fma(item(w, i4 + k), v, e)
+        f = fma(item(w, i5 + k), v, f)
+    return a, b, c, d, e, f
+
+
+@compiled(lambda t: (const(t), const(t), INDEX, INDEX, int64, int64, int64, mutable(t)), FLOATS)
+def products(x: Any, w: Any, offsets: Any, bases: Any, count: int, o0: int, o1: int, out: Any) -> None:
+    """out[o − o0, base, p] = Σ_c w[o, c]·x[base + p + offset[c]] for `count` positions, filled up to whole vectors."""
+    zero = spread(x.dtype.type(0), 2, 1)
+    size, taps = width(zero), len(offsets)
+    filled = (count + size - 1) // size * size
+    row = len(bases) * filled
+    for first in range(0, taps, CHUNK):
+        last = min(first + CHUNK, taps)
+        for o in range(o0, o1, ROWS):
+            r1, r2, r3 = min(o + 1, o1 - 1), min(o + 2, o1 - 1), min(o + 3, o1 - 1)
+            r4, r5 = min(o + 4, o1 - 1), min(o + 5, o1 - 1)
+            t0, t1, t2, t3 = (o - o0) * row, (r1 - o0) * row, (r2 - o0) * row, (r3 - o0) * row
+            t4, t5 = (r4 - o0) * row, (r5 - o0) * row
+            for s in range(len(bases)):
+                for p in range(0, filled, size):
+                    at = s * filled + p
+                    a = b = c = d = e = f = zero
+                    if first > 0:
+                        a, b, c = load(out, t0 + at, zero), load(out, t1 + at, zero), load(out, t2 + at, zero)
+                        d, e, f = load(out, t3 + at, zero), load(out, t4 + at, zero), load(out, t5 + at, zero)
+                    a, b, c, d, e, f = _chain(
+                        x, bases[s] + p, offsets, w, first, last,
+                        o * taps, r1 * taps, r2 * taps, r3 * taps, r4 * taps, r5 * taps, a, b, c, d, e, f,
+                    )  # fmt: skip
+                    store(out, t0 + at, a)
+                    store(out, t1 + at, b)
+                    store(out, t2 + at, c)
+                    store(out, t3 + at, d)
+                    store(out, t4 + at, e)
+                    store(out, t5 + at, f)
+
+
+@compiled(lambda t: (const(t), const(t), INDEX, INDEX, mutable(t)), FLOATS)
+def deliver(sums: Any, bias: Any, shape: Any, box: Any, out: Any) -> None:
+    """out[image, o, plane, row, column] = sums + bias without the positions between the rows.
+
+    Parameters
+    ----------
+    shape : elements of out per image, channel, plane, row; steps of out along planes, rows, columns;
+        elements of sums per channel, image, plane, row
+    box : images n0, n1, channels o0, o1, then the first output and the number of outputs, per axis
+    """
+    planes, rows, columns = box[5], box[7], box[9]
+    for o in range(box[2], box[3]):
+        b = bias[o]
+        for n in range(box[0], box[1]):
+            for i in range(planes):
+                to = n * shape[0] + o * shape[1] + (box[4] + i * shape[4]) * shape[2] + box[8]
+                at = (o - box[2]) * shape[7] + (n - box[0]) * shape[8] + i * shape[9]
+                for j in range(rows):
+                    target, source = to + (box[6] + j * shape[5]) * shape[3], at + j * shape[10]
+                    row, sum = out[target:], sums[source : source + columns]
+                    if shape[6] == 1:
+                        for k in range(len(sum)):
+                            row[k] = sum[k] + b
+                    else:
+                        for k in range(len(sum)):
+                            row[k * shape[6]] = sum[k] + b

@@ -1,0 +1,337 @@
+"""Winograd's minimal filtering F(m, 3): m outputs of a filter with 3 taps from m + 2 multiplications; float32.
+
+    y = Aᵀ·[(G·g) ⊙ (Bᵀ·d)]            d: m + 2 samples, g: 3 taps, ⊙: products of single numbers
+
+nested along the last two axes (m₁ × m₂ tiles) and summed over channels between the two transforms, so each of the
+(m₁ + 2)·(m₂ + 2) products is a matrix product: tiles × channels times channels × outputs. An axis without taps has
+m = 1 and no transform. The points are 0, ±1 (m = 2), ±2 (m = 4) and ∞.
+
+The channels lie innermost (samples are turned on reading and outputs on writing), so vectors run along channels
+whatever the size of the map. Every sum is one chain in the order of the channels, so the bits of a tile depend on
+nothing but the tile. What a transform cannot keep is kept otherwise: outputs whose samples are all zero are set to zero
+here, and `block` says whether an output is not finite, for the caller to sum these tiles directly.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import int64
+
+from firconv.kernels.compiled import compiled, const, mutable
+from firconv.kernels.lanes import fma, item, lanes, load, spread, store, turn
+
+f4 = np.float32
+INDEX = const(int64)
+PANEL = 16  # outputs that a micro-kernel holds at once, two vectors
+ROWS = 6  # and tiles: 12 sums, two vectors of weights and one sample make 15 of 16 registers
+SCRATCH = 36 * PANEL
+
+# names of the numbers in `shape`
+CHANNELS, HEIGHT, WIDTH, OUTS, OUT_HEIGHT, OUT_WIDTH, DOWN, ACROSS, TILE_ROWS, INSIDE, BEYOND, GROUPS = range(12)
+
+
+# --- one axis -------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def into(m: int, x: Any, i: int, gap: int, out: Any, j: int, step: int, like: Any) -> None:
+    """Bᵀ·d for m + 2 vectors `gap` apart in x, written `step` apart."""
+    if m == 1:
+        store(out, j, load(x, i, like))
+        return
+    d0, d1, d2, d3 = load(x, i, like), load(x, i + gap, like), load(x, i + 2 * gap, like), load(x, i + 3 * gap, like)
+    if m == 2:
+        store(out, j, fma(f4(-1), d2, d0))
+        store(out, j + step, fma(f4(1), d1, d2))
+        store(out, j + 2 * step, fma(f4(-1), d1, d2))
+        store(out, j + 3 * step, fma(f4(-1), d1, d3))
+        return
+    d4, d5 = load(x, i + 4 * gap, like), load(x, i + 5 * gap, like)
+    p, q = fma(f4(-4), d2, d4), fma(f4(-4), d1, d3)
+    r, s = fma(f4(-1), d2, d4), fma(f4(-1), d1, d3)
+    store(out, j, fma(f4(4), d0, fma(f4(-5), d2, d4)))
+    store(out, j + step, fma(f4(1), q, p))
+    store(out, j + 2 * step, fma(f4(-1), q, p))
+    store(out, j + 3 * step, fma(f4(2), s, r))
+    store(out, j + 4 * step, fma(f4(-2), s, r))
+    store(out, j + 5 * step, fma(f4(4), d1, fma(f4(-5), d3, d5)))
+
+
+@compiled()
+def out_of(m: int, x: Any, i: int, gap: int, out: Any, j: int, step: int, bias: Any) -> None:
+    """Aᵀ·p + bias for m + 2 vectors of products."""
+    if m == 1:
+        store(out, j, fma(f4(1), load(x, i, bias), bias))
+        return
+    m0, m1, m2 = load(x, i, bias), load(x, i + gap, bias), load(x, i + 2 * gap, bias)
+    m3 = load(x, i + 3 * gap, bias)
+    s, d = fma(f4(1), m2, m1), fma(f4(-1), m2, m1)
+    if m == 2:
+        store(out, j, fma(f4(1), fma(f4(1), s, m0), bias))
+        store(out, j + step, fma(f4(1), fma(f4(1), d, m3), bias))
+        return
+    m4, m5 = load(x, i + 4 * gap, bias), load(x, i + 5 * gap, bias)
+    t, e = fma(f4(1), m4, m3), fma(f4(-1), m4, m3)
+    store(out, j, fma(f4(1), fma(f4(1), m0, fma(f4(1), s, t)), bias))
+    store(out, j + step, fma(f4(1), fma(f4(2), e, d), bias))
+    store(out, j + 2 * step, fma(f4(1), fma(f4(4), t, s), bias))
+    store(out, j + 3 * step, fma(f4(1), fma(f4(1), m5, fma(f4(8), e, d)), bias))
+
+
+@compiled()
+def points(m: int) -> int:
+    """Products for m outputs of a filter with 3 taps; 1 without taps."""
+    return m + 2 if m > 1 else 1
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _column(x: Any, at: int, gap: int, count: int, strip: Any, to: int, present: bool) -> None:
+    """All channels of one sample."""
+    for c in range(count):
+        strip[to + c] = x[at + c * gap] if present else f4(0)
+
+
+@compiled()
+def _gather(x: Any, row: int, columns: Any, p0: int, p1: int, shape: Any, strip: Any, to: int, wide: int) -> None:
+    """Samples p0 … p1 − 1 of one row, channels innermost; row < 0 or columns[p] < 0 says that they are absent."""
+    count, gap = shape[CHANNELS], shape[HEIGHT] * shape[WIDTH]
+    lo, hi, size = max(p0, shape[INSIDE]), min(p1, shape[BEYOND]), lanes(x)
+    if row < 0 or hi - lo < size:
+        lo = hi = p1
+    whole = count // size * size
+    for p in range(p0, lo):
+        _column(x, row + columns[p], gap, count, strip, to + (p - p0) * wide, row >= 0 and columns[p] >= 0)
+    for c in range(0, whole, size):
+        for start in range(lo, hi, size):
+            p = min(start, hi - size)
+            turn(x, row + columns[p] + c * gap, gap, strip, to + (p - p0) * wide + c, wide)
+    for p in range(lo, hi):
+        _column(x, row + columns[p] + whole * gap, gap, count - whole, strip, to + (p - p0) * wide + whole, True)
+    for p in range(hi, p1):
+        _column(x, row + columns[p], gap, count, strip, to + (p - p0) * wide, row >= 0 and columns[p] >= 0)
+
+
+@compiled()
+def _silent(strip: Any, at: int, count: int) -> bool:
+    """True where all channels of a sample are zero."""
+    for c in range(count):
+        if strip[at + c] != 0:
+            return False
+    return True
+
+
+@compiled()
+def _quiet(
+    strip: Any, columns: int, count: int, wide: int, down: int, across: int, width: int, first: int, quiet: Any,
+    found: int,
+) -> int:  # fmt: skip
+    """Append the outputs of a row of tiles whose samples are all zero: index in the block's rows of outputs."""
+    high, broad = 3 if down > 1 else 1, 3 if across > 1 else 1
+    for r in range(down):
+        run = 0
+        for p in range(columns):
+            silent = True
+            for k in range(high):
+                silent = silent and _silent(strip, ((r + k) * columns + p) * wide, count)
+            run = run + 1 if silent else 0
+            j = p - broad + 1
+            if run >= broad and j < width:
+                quiet[found] = (first + r) * width + j
+                found += 1
+    return found
+
+
+# --- a block of tiles -----------------------------------------------------------------------------------------------
+
+
+@compiled()
+def _tiles(
+    strip: Any, columns: int, wide: int, down: int, across: int, tiles: int, t: int, pitch: int, scratch: Any, v: Any,
+    like: Any,
+) -> None:  # fmt: skip
+    """Transform a row of tiles: v[f·pitch + t·wide + c]."""
+    size, a1, a2 = lanes(v), points(down), points(across)
+    for j in range(tiles):
+        for c in range(0, wide, size):
+            at = j * across * wide + c
+            for b in range(a2):
+                into(down, strip, at + b * wide, columns * wide, scratch, b * size, a2 * size, like)
+            for a in range(a1):
+                to = a * a2 * pitch + (t + j) * wide + c
+                into(across, scratch, a * a2 * size, size, v, to, pitch, like)
+
+
+@compiled()
+def _chain(x: Any, i: int, gap: int, u: Any, at: int, n: int, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
+    """Six tiles times sixteen outputs, summed over channels."""
+    i1, i2, i3, i4, i5 = i + gap, i + 2 * gap, i + 3 * gap, i + 4 * gap, i + 5 * gap
+    for k in range(n):
+        v = load(u, at + PANEL * k, a)
+        a = fma(item(x, i + k), v, a)
+        b = fma(item(x, i1 + k), v, b)
+        c = fma(item(x, i2 + k), v, c)
+        d = fma(item(x, i3 + k), v, d)
+        e = fma(item(x, i4 + k), v, e)
+        f = fma(item(x, i5 + k), v, f)
+    return a, b, c, d, e, f
+
+
+@compiled()
+def _products(v: Any, pitch: int, wide: int, u: Any, at: int, count: int, tiles: int, out: Any) -> None:
+    """out[f, t, :] = Σ_c v[f, t, c]·u[f, c, :] for sixteen outputs; channels one after the other."""
+    zero = spread(f4(0), 2, 1)
+    for f in range(count):
+        for t in range(0, tiles, ROWS):
+            a, b, c, d, e, g = _chain(
+                v, f * pitch + t * wide, wide, u, at + f * wide * PANEL, wide, zero, zero, zero, zero, zero, zero
+            )
+            to = (f * tiles + t) * PANEL
+            store(out, to, a)
+            store(out, to + PANEL, b)
+            store(out, to + 2 * PANEL, c)
+            store(out, to + 3 * PANEL, d)
+            store(out, to + 4 * PANEL, e)
+            store(out, to + 5 * PANEL, g)
+
+
+@compiled()
+def _outputs(
+    m: Any, broad: int, tiles: int, padded: int, down: int, across: int, scratch: Any, bias: Any, y: Any
+) -> Any:
+    """Transform products back: y[row of outputs, column, :]; the sum of 0·y, which is NaN if any is not finite."""
+    a2 = points(across)
+    zero = check = spread(f4(0), 2, 1)
+    for t in range(tiles):
+        for b in range(a2):
+            at = (b * padded + t) * PANEL
+            out_of(down, m, at, a2 * padded * PANEL, scratch, b * PANEL, a2 * PANEL, zero)
+        for r in range(down):
+            to = ((t // broad * down + r) * broad + t % broad) * across * PANEL
+            out_of(across, scratch, r * a2 * PANEL, PANEL, y, to, PANEL, bias)
+            for s in range(across):
+                check = fma(f4(0), load(y, to + s * PANEL, zero), check)
+    return check
+
+
+@compiled()
+def _write(y: Any, at: int, n: int, outs: int, out: Any, to: int, step: int) -> None:
+    """Turn n outputs of a panel, y[j, o], into out[o·step + j]."""
+    size = lanes(y)
+    for o in range(0, PANEL, size):
+        if n >= size and o + size <= outs:
+            for start in range(0, n, size):
+                j = min(start, n - size)
+                turn(y, at + j * PANEL + o, PANEL, out, to + o * step + j, step)
+        else:
+            for k in range(o, min(o + size, outs)):
+                for j in range(n):
+                    out[to + k * step + j] = y[at + j * PANEL + k]
+
+
+@compiled()
+def _deliver(y: Any, box: Any, shape: Any, o: int, out: Any) -> None:
+    """The outputs of one panel that exist."""
+    down, row, step = shape[DOWN], (box[3] - box[2]) * shape[ACROSS] * PANEL, shape[OUT_HEIGHT] * shape[OUT_WIDTH]
+    first, outs = box[2] * shape[ACROSS], min(PANEL, shape[OUTS] - o * PANEL)
+    n = min((box[3] - box[2]) * shape[ACROSS], shape[OUT_WIDTH] - first)
+    for g in range(box[0], box[1]):
+        image, i = g // shape[TILE_ROWS], g % shape[TILE_ROWS]
+        for r in range(min(down, shape[OUT_HEIGHT] - i * down)):
+            to = (image * shape[GROUPS] * shape[OUTS] + o * PANEL) * step + (i * down + r) * shape[OUT_WIDTH] + first
+            _write(y, ((g - box[0]) * down + r) * row, n, outs, out, to, step)
+
+
+@compiled(
+    lambda t: (const(t), const(t), const(t), INDEX, INDEX, INDEX, INDEX, mutable(t), mutable(int64), mutable(t)),
+    ["float32"],
+)
+def block(
+    x: Any, u: Any, bias: Any, rows: Any, columns: Any, shape: Any, box: Any, work: Any, quiet: Any, out: Any
+) -> bool:
+    """Fill a block of tiles; True if an output of its tiles is not finite.
+
+    Parameters
+    ----------
+    x : (N·groups·C·H·W,) from the first channel of a group on
+    u : transformed weights by panels of 16 outputs, (O/16, points, channels, 16), channels a multiple of 8
+    bias : (O,) filled up to panels
+    rows, columns : for each row and column that the tiles read, which of the image; −1 where it is absent
+    shape : the numbers named above
+    box : rows of tiles g0, g1 (all images in one count), columns of tiles j0, j1, panels o0, o1
+    work, quiet : room for `room(…)` numbers and for the block's outputs of one channel
+    out : (N·groups·O·OH·OW,) from the group's first on
+    """
+    down, across = shape[DOWN], shape[ACROSS]
+    wide = (shape[CHANNELS] + lanes(x) - 1) // lanes(x) * lanes(x)
+    broad = box[3] - box[2]
+    tiles = (box[1] - box[0]) * broad
+    padded = (tiles + ROWS - 1) // ROWS * ROWS
+    span, high = broad * across + points(across) - across, points(down)
+    pitch = padded * wide + PANEL  # not a multiple of the page: 36 streams would share a line of the cache
+    v = work[SCRATCH:]
+    m = v[high * points(across) * pitch :]
+    y = m[high * points(across) * padded * PANEL :]
+    strip = y[padded * down * across * PANEL :]
+    like, found = spread(f4(0), 1, 1), 0
+    step = shape[GROUPS] * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
+    for g in range(box[0], box[1]):
+        image, i, t = g // shape[TILE_ROWS], g % shape[TILE_ROWS], (g - box[0]) * broad
+        for a in range(high):
+            row = rows[i * down + a]
+            at = image * step + row * shape[WIDTH] if row >= 0 else -1
+            p0 = box[2] * across
+            _gather(x, at, columns, p0, p0 + span, shape, strip, a * span * wide, wide)
+        found = _quiet(
+            strip, span, shape[CHANNELS], wide, down, across, broad * across, (g - box[0]) * down, quiet, found
+        )
+        _tiles(strip, span, wide, down, across, broad, t, pitch, work, v, like)
+    bad = False
+    for o in range(box[4], box[5]):
+        _products(v, pitch, wide, u, o * high * points(across) * wide * PANEL, high * points(across), padded, m)
+        b = load(bias, o * PANEL, spread(f4(0), 2, 1))
+        store(work, 0, _outputs(m, broad, tiles, padded, down, across, work, b, y))
+        for k in range(PANEL):
+            bad = bad or work[k] != 0
+        for k in range(found):
+            store(y, quiet[k] * PANEL, b)
+        _deliver(y, box, shape, o, out)
+    return bad
+
+
+
+def room(tiles: int, rows: int, channels: int, down: int, across: int) -> int:
+    """Numbers of `work` for a block of `tiles` tiles in `rows` rows."""
+    wide = -(-channels // 8) * 8
+    padded = -(-tiles // ROWS) * ROWS
+    a1, a2 = (m + 2 if m > 1 else 1 for m in (down, across))
+    strip = a1 * (tiles // rows * across + a2 - across) * wide
+    return SCRATCH + a1 * a2 * (padded * wide + PANEL + padded * PANEL) + padded * down * across * PANEL + strip
+
+
+# --- the matrices, and weights --------------------------------------------------------------------------------------
+
+#: G of F(1, 1), F(2, 3) and F(4, 3).
+FILTERS: dict[int, list[list[float]]] = {
+    1: [[1]],
+    2: [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
+    4: [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6],
+        [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]],
+}  # fmt: skip
+
+
+def weights(w: np.ndarray, down: int, across: int) -> np.ndarray:
+    """G·g·Gᵀ of w (O, C, K₁, K₂) in double precision, rounded once, in panels for `block`."""
+    outs, count = w.shape[:2]
+    panels, wide = -(-outs // PANEL), -(-count // 8) * 8
+    matrix = np.kron(FILTERS[down], FILTERS[across]).T
+    u = np.zeros((panels, matrix.shape[1], wide, PANEL), np.float32)
+    for o in range(panels):
+        part = w[o * PANEL : (o + 1) * PANEL]
+        transformed = part.reshape(-1, matrix.shape[0]).astype(np.float64) @ matrix
+        u[o, :, :count, : len(part)] = transformed.reshape(len(part), count, -1).transpose(2, 1, 0)
+    return u.reshape(-1)

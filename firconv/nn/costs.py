@@ -1,0 +1,75 @@
+"""What the layers' algorithms charge, as an extension of `firconv.cost.Machine`: multiples of its constants.
+
+So a calibration of the machine scales them too, and they are the same on every machine unless somebody calibrated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from firconv import cost
+from firconv.problem import Problem
+
+
+@dataclass(frozen=True)
+class Charges:
+    """Multiples of the machine's constants.
+
+    Attributes
+    ----------
+    product : one multiply-add of the dense kernels, in units of mac32 or mac64
+    copy : one sample copied into a strip or out of the sums, in units of copy32 or copy64
+    turn : one sample turned so that channels lie innermost, in units of copy32
+    transform : one of a tile's points for one channel, in units of mac32
+    weight : one transformed weight read by one block of tiles, in units of copy32
+    task : one block, in units of tile
+    """
+
+    product: float = 0.85
+    copy: float = 0.7
+    turn: float = 0.7
+    transform: float = 3.0
+    weight: float = 0.5
+    task: float = 1.0
+    provenance: str = "AMD EPYC, Zen 3, 2 cores, numba 0.68; November 2026; fitted by hand to benchmarks/layers.py"
+
+
+CHARGES = Charges()
+
+
+def dense(problem: Problem) -> tuple[float, float]:
+    """(seconds on one core, multiply-adds) of the tiled matrix product."""
+    m, c = cost.machine(), CHARGES
+    wide = m.wide(problem.dtype.name)
+    mac, copy = (m.mac64, m.copy64) if wide else (m.mac32, m.copy32)
+    outs = problem.groups * problem.channels_out * prod(problem.outputs)
+    samples = problem.groups * problem.channels_in * prod(problem.signal)
+    macs = float(problem.multiplications)
+    filled = -(-problem.channels_out // 6) * 6 / problem.channels_out
+    rows = problem.outputs[-1]
+    filled *= min(2.0, (rows + problem.taps[-1] - 1) / rows) if len(problem.outputs) > 2 else 1.0
+    return macs * filled * mac * c.product + (1.5 * samples + outs) * copy * c.copy + 8 * m.tile * c.task, macs
+
+
+def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, int]:
+    """(seconds on one core, multiplications, bytes of a block) of F(size, 3)."""
+    m, c = cost.machine(), CHARGES
+    points = (blocks.down + 2 if blocks.down > 1 else 1) * (blocks.across + 2)
+    wide, outs = -(-problem.channels_in // 8) * 8, blocks.all_panels * 16
+    tiles = blocks.rows * blocks.columns
+    filled = -(-tiles // 6) * 6
+    count = blocks.groups * -(-blocks.every // blocks.rows) * -(-blocks.wide // blocks.columns)
+    products = float(count * filled * points * wide * outs)
+    moved = problem.groups * (
+        problem.channels_in * prod(problem.signal) + problem.channels_out * prod(problem.outputs)
+    )
+    seconds = (
+        products * m.mac32 * c.product
+        + count * tiles * points * (wide + outs) * m.mac32 * c.transform
+        + 1.5 * moved * m.copy32 * c.turn
+        + count * points * wide * outs * m.copy32 * c.weight
+        + count * max(1, blocks.all_panels // blocks.panels) * m.tile * c.task
+    )
+    return seconds, products, 4 * points * filled * (wide + 32)

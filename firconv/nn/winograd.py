@@ -1,0 +1,185 @@
+"""Layers with three taps and stride one by Winograd's minimal filtering: 36 multiplications instead of 144 (F(4, 3)).
+
+float32 only. The sums are regrouped, so the promise is weaker than the direct method's: |ŷ − y| ≤ 1e-5 × the largest
+(|w| * |x|) of a tile, over all its outputs and channels. It is a matter of the weights too: a sample whose own taps
+are tiny beside their neighbours is summed with the neighbours' rounding errors. `objection` looks for such taps, and
+these layers stay with the other methods. Outputs whose samples are all zero are exactly the bias; blocks with an output
+that is not finite are summed directly.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from firconv import threads
+from firconv.nn import costs
+from firconv.nn.dense import Dense
+from firconv.nn.geometry import TASKS, Block, Geometry, Maps, plain, selected
+from firconv.planner import Candidate
+from firconv.problem import Ints, Problem
+
+BOUND = "1e-5·max (|w|*|x|)"
+SPREAD = 64.0  # how much smaller than the largest tap the largest weights of another tap of a channel may be
+TILES = 48  # tiles of a block: enough to read the weights for
+SIZES = (4, 2)
+
+
+def serves(problem: Problem) -> bool:
+    """True for float32 layers whose last one or two axes have 3 taps, steps of one and an end that selects samples."""
+    rank = len(problem.signal) - 1
+    kinds = {problem.signal_dtype, problem.taps_dtype, problem.dtype}
+    if rank > 2 or kinds != {np.dtype(np.float32)} or problem.taps[-1] != 3 or problem.taps[1] not in (1, 3):
+        return False
+    if set(problem.up + problem.down + problem.dilation) != {1}:
+        return False
+    axes = Geometry(problem).axes
+    omitted = any(rule.name == "omit" for ends in problem.boundary for rule in ends)
+    return not omitted and Maps.of(axes) is not None
+
+
+def candidate(problem: Problem) -> Candidate | None:
+    """What the cheaper of F(4, 3) and F(2, 3) costs for a layer, or None where neither applies."""
+    if not serves(problem):
+        return None
+    m = size(problem)
+    seconds, products, room = costs.winograd(problem, m, Blocks(problem, m))
+    return Candidate("winograd", seconds, products, room, BOUND, shared=seconds * (1 + 1 / TASKS))
+
+
+def size(problem: Problem) -> int:
+    """m of the F(m, 3) that is cheaper."""
+    return min(SIZES, key=lambda m: costs.winograd(problem, m, Blocks(problem, m))[0])
+
+
+def objection(weights: np.ndarray) -> str:
+    """Why weights (groups, O, I, *K) forbid the promise: the largest of some tap, over the outputs, is tiny; or ""."""
+    taps = np.abs(weights).max(axis=1).reshape(weights.shape[0], weights.shape[2], -1)
+    even = taps.min(axis=-1) * SPREAD >= taps.max(axis=-1)
+    return "" if even.all() else "some taps are tiny"
+
+
+# ── blocks of tiles ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Blocks:
+    """The tiles of a layer cut into blocks: `rows` rows of `columns` tiles, `panels` of sixteen outputs."""
+
+    def __init__(self, problem: Problem, m: int):
+        self.axes = Geometry(problem).axes
+        self.down, self.across = (m if a.lattice.taps == 3 else 1 for a in self.axes[1:])
+        high, wide = (-(-a.outputs // t) for a, t in zip(self.axes[1:], (self.down, self.across), strict=True))
+        self.high, self.wide, self.images, self.groups = high, wide, problem.signal[0], problem.groups
+        self.every = high * problem.signal[0]
+        self.all_panels = -(-problem.channels_out // 16)
+        self.columns = -(-wide // -(-wide // TILES))
+        self.rows = min(range(1, min(self.every, max(1, TILES // self.columns)) + 1), key=self._waste)
+        count = self.groups * -(-self.every // self.rows) * -(-wide // self.columns)
+        self.panels = max(1, min(self.all_panels, self.all_panels * count // TASKS))
+
+    def _waste(self, rows: int) -> float:
+        """Relative time with blocks of so many rows: tiles filled up to six, weights read again, a last share."""
+        tiles = rows * self.columns
+        pieces = -(-self.every // rows)
+        filled = -(-tiles // 6) * 6 / tiles
+        uneven = pieces * rows / self.every * -(-pieces // 2) * 2 / pieces
+        return filled * (1 + 3 / tiles) * (uneven if pieces * self.groups < 4 * TASKS else 1.0)
+
+    def boxes(self) -> list[tuple[int, tuple[int, ...]]]:
+        """(group, box) of every block, for the kernel."""
+        return [
+            (g, (i, min(i + self.rows, self.every), j, min(j + self.columns, self.wide), o,
+                 min(o + self.panels, self.all_panels)))
+            for g in range(self.groups)
+            for o in range(0, self.all_panels, self.panels)
+            for i in range(0, self.every, self.rows)
+            for j in range(0, self.wide, self.columns)
+        ]  # fmt: skip
+
+
+class Winograd:
+    """A layer's transformed weights and blocks; see `firconv.nn.methods` for how it is called."""
+
+    def __init__(self, problem: Problem, weights: np.ndarray, m: int | None = None):
+        from firconv.kernels import winograd as kernel
+
+        self.problem, self.raw, self.blocks = problem, weights, Blocks(problem, size(problem) if m is None else m)
+        b, axes = self.blocks, self.blocks.axes
+        shaped = weights.reshape(*weights.shape[:3], *((1,) * (5 - weights.ndim)), *weights.shape[3:])
+        self.transformed = [kernel.weights(w, b.down, b.across) for w in shaped]
+        self.rows = _index(axes[1], b.down, b.high)
+        self.columns = _index(axes[2], b.across, b.wide)
+        inside = _inside(self.columns)
+        self.shape = np.array([
+            problem.channels_in, axes[1].signal, axes[2].signal, problem.channels_out, axes[1].outputs,
+            axes[2].outputs, b.down, b.across, b.high, *inside, problem.groups,
+        ], np.int64)  # fmt: skip
+        self.room = kernel.room(b.rows * b.columns, b.rows, problem.channels_in, b.down, b.across)
+        self._rooms: list[tuple[np.ndarray, np.ndarray]] = []
+        self._direct: Dense | None = None
+
+    def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> None:
+        x, p = np.ascontiguousarray(x), self.problem
+        biases = np.zeros((p.groups, self.blocks.all_panels * 16), np.float32)
+        if bias is not None:
+            biases[:, : p.channels_out] = bias.reshape(p.groups, -1)
+        flags: list[tuple[int, tuple[int, ...]]] = []
+        arrays = (x, out, biases, flags)
+        threads.run(lambda task: self._block(task, *arrays), self.blocks.boxes(), workers)
+        if flags:
+            self._repair(sorted(flags), x, out, bias, workers)
+
+    def _block(self, task: Any, x: np.ndarray, out: np.ndarray, biases: np.ndarray, flags: list[Any]) -> None:
+        from firconv.kernels import winograd as kernel
+
+        group, box = task
+        work, quiet = self._rooms.pop() if self._rooms else self._fresh()
+        p = self.problem
+        source = x.reshape(-1)[group * p.channels_in * x[0, 0].size :]
+        target = out.reshape(-1)[group * p.channels_out * out[0, 0].size :]
+        u, bias = self.transformed[group], biases[group]
+        where = np.array(box, np.int64)
+        if kernel.block(source, u, bias, self.rows, self.columns, self.shape, where, work, quiet, target):
+            flags.append(task)
+        self._rooms.append((work, quiet))
+
+    def _fresh(self) -> tuple[np.ndarray, np.ndarray]:
+        b = self.blocks
+        return np.zeros(self.room, np.float32), np.empty(b.rows * b.columns * b.down * b.across, np.int64)
+
+    def _repair(
+        self, flags: list[Any], x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int
+    ) -> None:
+        """Sum directly what lies in or beside blocks with an output that is not finite; more than these tiles."""
+        if self._direct is None:
+            self._direct = Dense(self.problem, self.raw)
+        b, exact = self.blocks, self._direct
+        bad = np.zeros((x.shape[0], self.problem.groups, b.high * b.down, b.wide * b.across), bool)
+        for group, (first, last, left, right, *_) in flags:
+            for row in range(first, last):
+                image, i = divmod(row, b.high)
+                bad[image, group, i * b.down : (i + 1) * b.down, left * b.across : right * b.across] = True
+        again = [c for c in exact.blocks if bad[_region(c)].any()]
+        exact.run(again, x, out, bias, workers)
+
+
+def _region(block: Block) -> tuple[Any, ...]:
+    rows, columns = (slice(lo, lo + n) for lo, n in zip(block.first[1:], block.count[1:], strict=True))
+    return slice(*block.images), block.group, rows, columns
+
+
+def _index(axis: Any, m: int, tiles: int) -> np.ndarray:
+    """Which sample lies at every place that the tiles of an axis read; −1 where it is absent."""
+    taps = axis.lattice.taps
+    places = np.arange(tiles * m + taps - 1, dtype=np.int64) + axis.lattice.base
+    reach = axis.lattice.base + axis.outputs + taps - 1  # beyond the last output: read by tiles, used by none
+    index = selected(axis.ends, axis.signal, np.minimum(places, reach - 1))
+    assert index is not None
+    return np.where(places < reach, index, -1)
+
+
+def _inside(columns: np.ndarray) -> Ints:
+    """From where to where columns follow each other."""
+    lo, hi = plain(columns[None], 1)
+    return int(lo), int(hi)

@@ -1,0 +1,125 @@
+"""Dense layers by tiled products: the bits of the direct method, whatever the layer, blocks and workers."""
+
+import numpy as np
+import pytest
+
+from firconv import nn
+from firconv.nn import costs, dense, geometry, plans
+from firconv.nn.words import Words
+
+RNG = np.random.default_rng
+RULES = ("zero", "edge", "reflect", "symmetric", "wrap", "antireflect", "antisymmetric", ("constant", 2.0))
+
+
+def draw(seed):
+    """A random layer: x, w, bias and keywords."""
+    rng = RNG(seed)
+    rank, groups = int(rng.integers(1, 4)), int(rng.choice([1, 1, 2, 3]))
+    ins, outs = groups * int(rng.integers(1, 5)), groups * int(rng.choice([1, 2, 5, 6, 7, 13]))
+    kernel, stride, dilation = (tuple(map(int, rng.integers(1, n, rank))) for n in (5, 4, 3))
+    lengths = [max(int(rng.integers(6, 28 if rank < 3 else 10)), (k - 1) * d + 1)
+               for k, d in zip(kernel, dilation, strict=True)]
+    dtype, rule = (np.float32, np.float64)[seed % 2], RULES[int(rng.integers(len(RULES)))]
+    x = rng.standard_normal((int(rng.integers(1, 4)), ins, *lengths)).astype(dtype)
+    w = rng.standard_normal((outs, ins // groups, *kernel)).astype(dtype)
+    padding = [tuple(map(int, pair)) for pair in rng.integers(0, 4, (rank, 2))]
+    words = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "boundary": rule}
+    return x, w, rng.standard_normal(outs).astype(dtype), words
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_bits_of_the_direct_method(seed):
+    x, w, bias, words = draw(seed)
+    assert np.array_equal(nn.conv(x, w, bias, method="gemm", **words), nn.conv(x, w, bias, method="direct", **words))
+
+
+@pytest.mark.parametrize("seed", range(40, 70))
+def test_the_bits_of_the_direct_method_in_the_gradient(seed):
+    x, w, _, words = draw(seed)
+    if words["boundary"] == ("constant", 2.0):
+        words["boundary"] = "zero"
+    gy = RNG(seed).standard_normal(nn.conv(x, w, **words).shape).astype(x.dtype)
+    fast, direct = (nn.conv_input_gradient(gy, w, x.shape, method=m, **words) for m in ("gemm", "direct"))
+    assert np.array_equal(fast, direct)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", [(0, 0, 0, 0), (1, 2, 7, 9), (0, 3, 15, 18)])
+def test_nan_and_inf_stay_in_their_footprint(value, where):
+    x, w = RNG(1).standard_normal((2, 4, 16, 19)), RNG(2).standard_normal((9, 4, 3, 3))
+    x[where] = value
+    fast, direct = (nn.conv(x, w, padding=1, method=m) for m in ("gemm", "direct"))
+    assert np.array_equal(fast, direct, equal_nan=True)
+    assert 0 < (~np.isfinite(fast)).sum() <= 9 * 9
+
+
+def test_taps_that_are_not_finite_make_no_nan_of_absent_samples():
+    x, w = np.ones((1, 2, 8, 8), np.float32), np.ones((6, 2, 3, 3), np.float32)
+    w[0, 0, 0, 0] = np.nan
+    y = nn.conv(x, w, padding=1)
+    assert nn.plan(x, w, padding=1).method == "direct"
+    assert not np.isnan(y[0, 0, 0]).any() and not np.isnan(y[0, 0, :, 0]).any() and np.isnan(y[0, 0, 1:, 1:]).all()
+
+
+@pytest.mark.parametrize("shape, kernel, words", [
+    ((3, 4, 40, 40), (13, 4, 3, 3), {"padding": 1}),
+    ((2, 6, 700), (8, 6, 5), {"padding": 2}),
+    ((1, 40, 5, 5), (90, 40, 3, 3), {"padding": 1}),
+    ((1, 8, 32, 32), (70, 8, 1, 1), {}),
+    ((2, 4, 6, 12, 12), (5, 4, 3, 3, 3), {"stride": 2}),
+])
+def test_bits_do_not_depend_on_workers(shape, kernel, words):
+    x, w = RNG(3).standard_normal(shape, dtype=np.float32), RNG(4).standard_normal(kernel, dtype=np.float32)
+    one, two, five = (nn.conv(x, w, method="gemm", workers=n, **words) for n in (1, 2, 5))
+    assert np.array_equal(one, two) and np.array_equal(one, five)
+
+
+def layer(shape, kernel, dtype=np.float32, **words):
+    """The problem of a layer."""
+    kinds = (np.dtype(dtype),) * 2
+    return plans.described(Words("conv", **words), shape, kernel, kinds).problem
+
+
+@pytest.mark.parametrize("shape, kernel, words", [
+    ((1, 64, 224, 224), (64, 64, 3, 3), {"padding": 1}),
+    ((1, 64, 16000), (64, 64, 9), {"padding": 4}),
+    ((8, 512, 7, 7), (512, 512, 3, 3), {"padding": 1}),
+    ((1, 2048, 14, 14), (512, 2048, 1, 1), {}),
+    ((1, 3, 300, 300), (64, 3, 7, 7), {"stride": 2, "padding": 3}),
+    ((2, 8, 20, 20, 20), (12, 8, 3, 3, 3), {"stride": (1, 2, 1)}),
+    ((2, 24, 20, 20), (12, 8, 3, 3), {"groups": 3}),
+])
+def test_blocks_cover_every_output_once_and_fit_the_cache(shape, kernel, words):
+    problem = layer(shape, kernel, **words)
+    shaped = geometry.Geometry(problem)
+    periods = tuple(a.periods for a in shaped.axes)
+    seen = np.zeros((problem.groups, problem.channels_out, shape[0], *periods), int)
+    for b in geometry.blocks(shaped):
+        inside = tuple(slice(lo, lo + n) for lo, n in zip(b.first, b.count, strict=True))
+        seen[(b.group, slice(*b.channels), slice(*b.images), *inside)] += 1
+        strip = (b.images[1] - b.images[0]) * problem.channels_in * shaped.phases * np.prod(shaped.places(b))
+        assert strip * 4 <= 2 << 20
+    assert (seen == 1).all()
+
+
+def test_only_real_floating_point_layers():
+    assert dense.candidate(layer((1, 8, 8, 8), (8, 8, 3, 3))).method == "gemm"
+    assert dense.candidate(layer((1, 8, 8, 8), (8, 8, 3, 3), np.int64)) is None
+    assert dense.candidate(layer((1, 8, 8, 8), (8, 8, 3, 3), np.complex64)) is None
+    assert dense.candidate(layer((1, 1, 4, 4, 4, 4), (1, 1, 2, 2, 2, 2))) is None
+    assert dense.candidate(layer((1, 8, 8, 8), (8, 8, 3, 3), padding=1, boundary="omit")) is None
+    with pytest.raises(ValueError, match="method='gemm' cannot serve this layer"):
+        nn.conv(np.ones((1, 1, 8), int), np.ones((1, 1, 3), int), method="gemm")
+
+
+def test_dense_layers_are_charged_by_their_multiplications():
+    small, large = (costs.dense(layer((1, c, 56, 56), (64, c, 3, 3), padding=1)) for c in (32, 64))
+    assert large[1] == 2 * small[1] and 1.5 * small[0] < large[0] < 2 * small[0]
+
+
+def test_x_and_weights_stay_as_they_were_and_views_are_read():
+    x, w = RNG(5).standard_normal((1, 8, 20, 44)), RNG(6).standard_normal((7, 4, 3, 3))
+    kept = x.copy(), w.copy()
+    y = nn.conv(x[:, ::2, :, 4:], w, padding=1, method="gemm")
+    assert np.array_equal(x, kept[0]) and np.array_equal(w, kept[1])
+    assert np.array_equal(y, nn.conv(x[:, ::2, :, 4:].copy(), w, padding=1, method="direct"))

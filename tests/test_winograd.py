@@ -1,0 +1,246 @@
+"""Winograd's minimal filtering: the matrices exactly, the promise on the error, zeros and NaN, and the choice."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from firconv import nn
+from firconv.kernels import winograd as kernel
+from firconv.kernels.compiled import compiled, const, mutable
+from firconv.kernels.lanes import spread
+from firconv.nn import plans, winograd
+from firconv.nn.words import Words
+
+RNG = np.random.default_rng
+
+
+def noise(seed, *shape):
+    return RNG(seed).standard_normal(shape, dtype=np.float32)
+
+
+POINTS = {2: (0, 1, -1), 4: (0, 1, -1, 2, -2)}  # and infinity
+
+
+@compiled(lambda t: (const(t), mutable(t), mutable(t)), ["float32"])
+def steps(x, into, out):
+    """Both transforms of eight columns, for m = 2 and m = 4: vectors eight apart in memory."""
+    zero = spread(x.dtype.type(0), 1, 1)
+    kernel.into(2, x, 0, 8, into, 0, 8, zero)
+    kernel.into(4, x, 0, 8, into, 32, 8, zero)
+    kernel.out_of(2, x, 0, 8, out, 0, 8, zero)
+    kernel.out_of(4, x, 0, 8, out, 16, 8, zero)
+
+
+def matrices(m):
+    """(Bᵀ, G, Aᵀ) of the compiled transforms: their values on unit vectors, and the filters' matrix as fractions."""
+    n = m + 2
+    b, a = np.zeros((n, n), np.float32), np.zeros((m, n), np.float32)
+    for i in range(n):
+        x, into, out = np.zeros((6, 8), np.float32), np.zeros((10, 8), np.float32), np.zeros((6, 8), np.float32)
+        x[i] = 1
+        steps(x.reshape(-1), into.reshape(-1), out.reshape(-1))
+        b[:, i] = (into[:4] if m == 2 else into[4:])[:, 0]
+        a[:, i] = (out[:2] if m == 2 else out[2:])[:, 0]
+    g = [[Fraction(v).limit_denominator(24) for v in row] for row in kernel.FILTERS[m]]
+    return [[[Fraction(float(v)) for v in row] for row in b], g, [[Fraction(float(v)) for v in row] for row in a]]
+
+
+def times(matrix, vector):
+    return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix]
+
+
+@pytest.mark.parametrize("m", [2, 4])
+def test_the_transforms_are_minimal_filtering_exactly(m):
+    """Aᵀ·[(G·g) ⊙ (Bᵀ·d)] is the correlation for every d and g: it is bilinear, so for unit vectors."""
+    b, g, a = matrices(m)
+    for i in range(m + 2):
+        for k in range(3):
+            d, taps = [int(j == i) for j in range(m + 2)], [int(j == k) for j in range(3)]
+            products = [p * q for p, q in zip(times(b, d), times(g, taps), strict=True)]
+            assert times(a, products) == [sum(taps[j] * d[n + j] for j in range(3)) for n in range(m)]
+
+
+@pytest.mark.parametrize("m", [2, 4])
+def test_the_filters_are_polynomials_at_the_points(m):
+    """A row of G is (1, t, t²) at a point t over the product of its differences to the others, up to the sign."""
+    _, g, _ = matrices(m)
+    for row, t in zip(g, POINTS[m], strict=False):
+        scale = row[0]
+        assert row == [scale, scale * t, scale * t * t]
+        rest = np.prod([Fraction(t - s) for s in POINTS[m] if s != t])
+        assert abs(scale) == 1 / abs(rest)
+    assert g[-1] == [0, 0, 1]
+
+
+def test_the_published_example():
+    b, g, a = matrices(4)
+    products = [p * q for p, q in zip(times(b, (3, -1, 4, 1, -5, 9)), times(g, (2, -7, 1)), strict=True)]
+    assert times(a, products) == [17, -29, -4, 46]
+    x, w = np.array([[[3, -1, 4, 1, -5, 9]]], np.float32), np.array([[[2, -7, 1]]], np.float32)
+    assert np.allclose(nn.conv(x, w, method="winograd"), [[[17, -29, -4, 46]]], rtol=1e-6)
+
+
+# ── layers ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def layer(shape, kernel, **words):
+    """The problem of a float32 layer."""
+    return plans.described(Words("conv", **words), shape, kernel, (np.dtype(np.float32),) * 2).problem
+
+
+def largest(x, w, m, **words):
+    """For every output the largest (|w| * |x|) of its tile, over the tile's outputs and all channels."""
+    y = nn.conv(np.abs(x).astype(float), np.abs(w).astype(float), method="direct", **words).max(axis=1, keepdims=True)
+    sizes = [m if k == 3 else 1 for k in w.shape[2:]]
+    pads = [(0, -n % s) for n, s in zip(y.shape[2:], sizes, strict=True)]
+    y = np.pad(y, [(0, 0), (0, 0), *pads])
+    for axis, s in enumerate(sizes, start=2):
+        shape = (*y.shape[:axis], y.shape[axis] // s, s, *y.shape[axis + 1 :])
+        y = np.repeat(y.reshape(shape).max(axis=axis + 1), s, axis=axis)
+    return y[tuple(slice(None, n - hi) for n, (_, hi) in zip(y.shape, [(0, 0), (0, 0), *pads], strict=True))]
+
+
+def run(x, w, bias, m, **words):
+    """The layer by F(m, 3), whatever the planner thinks."""
+    problem = layer(x.shape, w.shape, **words)
+    out = np.empty((x.shape[0], w.shape[0], *problem.outputs[1:]), np.float32)
+    winograd.Winograd(problem, w.reshape(problem.groups, -1, *w.shape[1:]), m)(x, out, bias, 2)
+    return out
+
+
+LAYERS = [
+    ((1, 16, 30, 29), (20, 16, 3, 3), {"padding": 1}),
+    ((3, 19, 7, 7), (33, 19, 3, 3), {"padding": 1}),
+    ((2, 8, 5, 41), (6, 8, 1, 3), {"padding": (0, 2)}),
+    ((2, 9, 100), (17, 9, 3), {"padding": "causal"}),
+    ((1, 12, 14, 14), (24, 6, 3, 3), {"padding": 1, "groups": 2, "boundary": "reflect"}),
+    ((1, 8, 9, 9), (16, 8, 3, 3), {"padding": 2, "boundary": "edge"}),
+    ((1, 8, 10, 60), (16, 8, 3, 3), {"padding": 3, "boundary": ("wrap", "symmetric")}),
+    ((4, 64, 8, 8), (32, 64, 3, 3), {}),
+]
+
+
+@pytest.mark.parametrize("shape, kernel, words", LAYERS)
+@pytest.mark.parametrize("m", [2, 4])
+def test_the_error_is_within_a_hundred_thousandth_of_the_largest_of_the_tile(shape, kernel, words, m):
+    x, w = noise(1, *shape), noise(2, *kernel)
+    bias = noise(3, kernel[0])
+    exact = nn.conv(x.astype(float), w.astype(float), bias.astype(float), method="direct", **words)
+    limit = 1e-5 * largest(x, w, m, **words) + 2**-22 * np.abs(exact)  # and the rounding of the sum with the bias
+    assert (np.abs(run(x, w, bias, m, **words) - exact) <= limit).all()
+
+
+@pytest.mark.parametrize("m", [2, 4])
+def test_the_promise_holds_where_the_samples_of_a_tile_differ_by_ten_orders(m):
+    rng, w = RNG(4), noise(5, 32, 8, 3, 3)
+    x = rng.standard_normal((6, 8, 20, 20)) * 10.0 ** rng.uniform(-5, 5, (6, 1, 20, 20))
+    x = x.astype(np.float32)
+    exact = nn.conv(x.astype(float), w.astype(float), padding=1, method="direct")
+    assert (np.abs(run(x, w, None, m, padding=1) - exact) <= 1e-5 * largest(x, w, m, padding=1)).all()
+
+
+@pytest.mark.parametrize("m", [2, 4])
+def test_single_samples_anywhere_in_a_tile(m):
+    """What lies at a tile's corner meets one tap only, and the errors of its neighbours' taps."""
+    w = noise(6, 48, 4, 3, 3)
+    for at in np.ndindex(m + 2, m + 2):
+        x = np.zeros((1, 4, 3 * m, 3 * m), np.float32)
+        x[0, at[0] % 4, m + at[0] - 1, m + at[1] - 1] = 3.7
+        exact = nn.conv(x.astype(float), w.astype(float), padding=1, method="direct")
+        y = run(x, w, None, m, padding=1)
+        assert (np.abs(y - exact) <= 1e-5 * largest(x, w, m, padding=1)).all()
+        assert np.array_equal(y != 0, exact != 0)
+
+
+def test_outputs_without_any_sample_are_the_bias():
+    x, w = noise(7, 2, 16, 40, 40), noise(8, 20, 16, 3, 3)
+    x[0, :, 7:19, 3:30], x[1, :, :2], x[1, :, 39, 39] = 0, -0.0, 0
+    bias = noise(9, 20)
+    dark = nn.conv(np.abs(x), np.ones_like(w), padding=1, method="direct")[:, :1] == 0
+    assert 200 < dark.sum() < 400
+    for b in (None, bias):
+        y = nn.conv(x, w, b, padding=1, method="winograd")
+        wanted = np.zeros((1, 20, 1, 1), np.float32) if b is None else b.reshape(1, -1, 1, 1)
+        assert np.array_equal((y == wanted), np.broadcast_to(dark, y.shape))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("where", [(0, 0, 0, 0), (1, 3, 13, 17), (1, 7, 27, 25)])
+def test_nan_inf_and_overflow_stay_where_the_sum_has_them(value, where):
+    x, w = noise(10, 2, 8, 28, 26), noise(11, 18, 8, 3, 3)
+    x[where] = value
+    fast, direct = (nn.conv(x, w / 16, padding=1, method=m) for m in ("winograd", "direct"))
+    assert np.array_equal(np.isnan(fast), np.isnan(direct))
+    finite = np.isfinite(direct)
+    assert np.array_equal(fast[~finite], direct[~finite], equal_nan=True)
+    assert np.abs(fast[finite] - direct[finite]).max() <= 1e-5 * np.abs(direct[finite]).max()
+
+
+def test_the_repair_is_the_same_for_any_workers_and_groups():
+    x, w = noise(12, 3, 16, 30, 30), noise(13, 40, 8, 3, 3)
+    x[1, 11, 20, 20] = np.nan
+    one, two, five = (nn.conv(x, w, groups=2, padding=1, method="winograd", workers=n) for n in (1, 2, 5))
+    assert np.array_equal(one, two, equal_nan=True) and np.array_equal(one, five, equal_nan=True)
+    bad = np.isnan(one)
+    assert bad.sum() == 9 * 20 and bad[1, 20:, 19:22, 19:22].all()
+
+
+@pytest.mark.parametrize("shape, kernel, words", LAYERS)
+def test_bits_do_not_depend_on_workers(shape, kernel, words):
+    x, w = noise(14, *shape), noise(15, *kernel)
+    one, two, five = (nn.conv(x, w, method="winograd", workers=n, **words) for n in (1, 2, 5))
+    assert np.array_equal(one, two) and np.array_equal(one, five)
+
+
+# ── the choice ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_auto_takes_it_for_dense_maps_and_says_what_it_promises():
+    w = noise(16, 64, 64, 3, 3)
+    found = nn.plan(((1, 64, 56, 56), np.float32), w, padding=1)
+    assert found.method == "winograd"
+    text = str(found)
+    assert "winograd" in text and winograd.BOUND in text and "gemm" in text
+    own = next(c for c in found.candidates if c.method == "winograd")
+    assert own.multiplications < found.problem.multiplications / 3 and own.bytes <= 8 << 20
+
+
+def test_method_direct_and_rtol_avoid_it():
+    x, w = noise(17, 1, 64, 56, 56), noise(18, 64, 64, 3, 3)
+    assert nn.plan(x, w, padding=1, method="direct").method == "direct"
+    assert nn.plan(x, w, padding=1, rtol=1e-4).method != "winograd"
+
+
+@pytest.mark.parametrize("change", [{"stride": 2}, {"dilation": 2}, {"boundary": "antireflect"}, {"boundary": "omit"}])
+def test_what_it_does_not_serve(change):
+    assert winograd.candidate(layer((1, 8, 20, 20), (16, 8, 3, 3), padding=1, **change)) is None
+    with pytest.raises(ValueError, match="method='winograd' cannot serve this layer"):
+        nn.conv(np.ones((1, 8, 20, 20), np.float32), np.ones((16, 8, 3, 3), np.float32), padding=1,
+                method="winograd", **change)
+
+
+def test_weights_with_tiny_taps_are_left_to_other_methods():
+    w = noise(19, 64, 64, 3, 3)
+    w[:, 5, 2, 2] *= 1e-4
+    found = nn.plan(((1, 64, 56, 56), np.float32), w, padding=1)
+    assert found.method != "winograd"
+    assert next(c for c in found.candidates if c.method == "winograd").why == "some taps are tiny"
+
+
+@pytest.mark.parametrize("shape, kernel, words", LAYERS)
+@pytest.mark.parametrize("m", [2, 4])
+def test_blocks_cover_every_tile_once(shape, kernel, words, m):
+    blocks = winograd.Blocks(layer(shape, kernel, **words), m)
+    seen = np.zeros((blocks.groups, blocks.every, blocks.wide, blocks.all_panels), int)
+    for group, (i0, i1, j0, j1, o0, o1) in blocks.boxes():
+        seen[group, i0:i1, j0:j1, o0:o1] += 1
+    assert (seen == 1).all()
+
+
+def test_the_input_gradient_of_a_dense_layer_takes_it_too():
+    w = noise(20, 64, 48, 3, 3)
+    gy = noise(21, 2, 64, 30, 30)
+    fast = nn.conv_input_gradient(gy, w, (2, 48, 30, 30), padding=1, method="winograd")
+    exact = nn.conv_input_gradient(gy.astype(float), w.astype(float), (2, 48, 30, 30), padding=1, method="direct")
+    assert np.abs(fast - exact).max() <= 1e-5 * np.abs(exact).max()
