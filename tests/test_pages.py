@@ -58,3 +58,13 @@ def test_a_wrong_example_is_found():
 def test_only_times_may_differ():
     assert not failures('```python\n>>> print("direct 17 ms 3 MiB")\ndirect 12.5 ms 3 MiB\n```\n')
     assert failures('```python\n>>> print("direct 17 ms 3 MiB")\ndirect 17 ms 4 MiB\n```\n')
+
+
+def test_the_map_of_the_code_is_true():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:tests/|kernels/)?\w+(?:\.py|/))`", text))
+    house = ROOT / "firconv"
+    for name in named:
+        assert any((place / name).exists() for place in (house, ROOT, house / "nn", *house.glob("*/"))), name
+    rooms = {p.name + "/" * p.is_dir() for p in house.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert not rooms - named - {"__init__.py", "__main__.py"}, "rooms that docs/architecture.md does not mention"
