@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from firconv import nn
-from firconv.nn import costs, dense, geometry, plans
+from firconv.nn import costs, dense, geometry, outer, plans
 from firconv.nn.words import Words
 
 RNG = np.random.default_rng
@@ -123,3 +123,55 @@ def test_x_and_weights_stay_as_they_were_and_views_are_read():
     y = nn.conv(x[:, ::2, :, 4:], w, padding=1, method="gemm")
     assert np.array_equal(x, kept[0]) and np.array_equal(w, kept[1])
     assert np.array_equal(y, nn.conv(x[:, ::2, :, 4:].copy(), w, padding=1, method="direct"))
+
+
+# ── the weights' gradient ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def wide(seed):
+    """A random layer with enough output channels, and the gradient of its output."""
+    x, w, _, words = draw(seed)
+    w = np.concatenate([w] * 4) if w.shape[0] // words["groups"] < 4 else w
+    return x, w, RNG(seed).standard_normal(nn.conv(x, w, **words).shape).astype(x.dtype), words
+
+
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_the_weight_gradient_is_the_engines(seed):
+    x, w, gy, words = wide(seed)
+    fast, direct = (nn.conv_weight_gradient(gy, x, w.shape, method=m, **words) for m in ("gemm", "direct"))
+    terms = gy[0, 0].size * len(x)
+    scale = np.linalg.norm(x) * np.linalg.norm(gy) * (4 if words["boundary"] == "antireflect" else 1)
+    assert np.abs(fast - direct).max() <= 2 * terms * np.finfo(x.dtype).eps * scale
+    assert np.abs(fast - direct).max() <= 1e-4 * np.abs(direct).max()
+
+
+@pytest.mark.parametrize("seed", range(140, 150))
+def test_bits_of_the_weight_gradient_do_not_depend_on_workers(seed):
+    x, w, gy, words = wide(seed)
+    one, two, five = (nn.conv_weight_gradient(gy, x, w.shape, method="gemm", workers=n, **words) for n in (1, 2, 5))
+    assert np.array_equal(one, two) and np.array_equal(one, five)
+
+
+@pytest.mark.parametrize("where", [(0, 1, 0, 0), (1, 2, 6, 9), (0, 3, 11, 12)])
+def test_nan_stays_with_the_weights_that_meet_it(where):
+    """Between two rows of a block lie samples that no output meets: zero times these may not become NaN."""
+    x, gy = RNG(1).standard_normal((2, 4, 12, 13)), RNG(2).standard_normal((2, 8, 4, 4))
+    x[where] = np.nan
+    words = {"stride": (3, 3), "groups": 2}
+    fast, direct = (nn.conv_weight_gradient(gy, x, (8, 2, 3, 2), method=m, **words) for m in ("gemm", "direct"))
+    assert np.array_equal(np.isnan(fast), np.isnan(direct))
+    assert np.allclose(fast, direct, rtol=1e-12, atol=1e-12, equal_nan=True)
+
+
+def test_long_sums_are_taken_block_by_block():
+    """A chain of 400,000 additions of ones in float32 would be exact here; of 0.1 it would lose three digits."""
+    x, gy = np.ones((1, 4, 400_000), np.float32), np.full((1, 4, 400_000), 0.1, np.float32)
+    gw = nn.conv_weight_gradient(gy, x, (4, 4, 1), method="gemm")
+    assert np.abs(gw / (400_000 * float(np.float32(0.1))) - 1).max() < 1e-5
+
+
+def test_gradient_of_few_channels_is_left_to_the_engine():
+    assert outer.candidate(layer((1, 8, 20, 20), (3, 8, 3, 3))) is None
+    assert outer.candidate(layer((1, 8, 20, 20), (4, 8, 3, 3))).method == "gemm"
+    with pytest.raises(ValueError, match="method='gemm' cannot serve this layer"):
+        nn.conv_weight_gradient(np.ones((1, 1, 6)), np.ones((1, 1, 8)), (1, 1, 3), method="gemm")

@@ -188,18 +188,23 @@ def blocks(geometry: Geometry) -> list[Block]:
 
 
 def _tile(geometry: Geometry, lengths: Ints) -> list[int]:
-    """Images, planes, rows and columns of a block: whole rows if they fit, then rows, planes and images."""
-    p, reach = geometry.problem, [0, *(a.lattice.reach - 1 for a in geometry.axes)]
+    """Images, planes, rows and columns of a block."""
+    p = geometry.problem
     room = max(256, SAMPLES // (p.dtype.itemsize * p.channels_in * geometry.phases))
     shares = max(1, TASKS // p.groups)
-    room = min(room, max(LEAST, prod(n + r for n, r in zip(lengths, reach, strict=True)) // shares))
-    tile = [1, 1, 1, 1]
+    reach = [0, *(a.lattice.reach - 1 for a in geometry.axes)]
+    return tile(geometry, lengths, min(room, max(LEAST, prod(map(sum, zip(lengths, reach, strict=True))) // shares)))
+
+
+def tile(geometry: Geometry, lengths: Ints, room: int) -> list[int]:
+    """Images, planes, rows and columns that make about `room` places: whole rows if they fit, then rows, and so on."""
+    reach, found = [0, *(a.lattice.reach - 1 for a in geometry.axes)], [1, 1, 1, 1]
     for axis in (3, 2, 1, 0):
-        inner = prod(t + r for t, r in zip(tile[axis + 1 :], reach[axis + 1 :], strict=True))
-        tile[axis] = _even(lengths[axis], max(1, room // inner - (reach[axis] if axis == 3 else 0)))
-        if tile[axis] < lengths[axis]:
+        inner = prod(t + r for t, r in zip(found[axis + 1 :], reach[axis + 1 :], strict=True))
+        found[axis] = _even(lengths[axis], max(1, room // inner - (reach[axis] if axis == 3 else 0)))
+        if found[axis] < lengths[axis]:
             break
-    return tile
+    return found
 
 
 def _even(n: int, most: int) -> int:

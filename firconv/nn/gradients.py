@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from firconv import planner, threads
-from firconv.nn import words
+from firconv.nn import outer, words
 from firconv.nn.engine import Bank, Engine, facts, renormalised
 from firconv.nn.words import Words
 from firconv.planner import Candidate
@@ -36,7 +36,7 @@ class GradientMethod:
 
 
 #: In addition to the engine.
-METHODS: tuple[GradientMethod, ...] = ()
+METHODS: tuple[GradientMethod, ...] = (GradientMethod("gemm", outer.candidate, outer.run),)
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,157 @@
+"""The weights' gradient of dense layers: products of output gradients and samples, summed over blocks of positions.
+
+    gw[o, i, k] = Σ_n Σ_t gy[n, o, t]·x̃[n, i, t·stride + k·dilation − lo]
+
+A task owns some input and output channels of the gradient and walks through all positions, block by block: the sum of
+a block is added to the sum of those before, so the order does not depend on the workers.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from firconv import threads
+from firconv.nn import costs
+from firconv.nn.dense import serves
+from firconv.nn.geometry import TASKS, Block, Geometry, Maps, read, tile
+from firconv.planner import Candidate
+from firconv.problem import Ints, Problem
+
+FEW = 4  # output channels of a group, below which the vectors would be nearly empty
+POSITIONS = 512  # of a block: a panel of its output gradients stays in the first-level cache
+
+
+def candidate(problem: Problem) -> Candidate | None:
+    """What the method costs for a layer's gradient, or None where it does not apply."""
+    if not serves(problem) or max(problem.up) > 1 or problem.channels_out < FEW:
+        return None
+    seconds, macs = costs.dense(problem)
+    return Candidate("gemm", seconds, macs, 1 << 20, "γ_N·(|gy| * |x|)", shared=seconds * (1 + 1 / TASKS))
+
+
+def run(problem: Problem, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> None:
+    """Fill gw (O, C/groups, *K)."""
+    arrays = np.ascontiguousarray(gy), np.ascontiguousarray(x), gw
+    with np.errstate(all="ignore"):
+        _outer(problem)(*arrays, workers, True)
+        if not np.isfinite(gw).all():  # a sample between two rows times zero may have been NaN
+            _outer(problem)(*arrays, workers, False)
+
+
+class Outer:
+    """How one layer's gradient is cut."""
+
+    def __init__(self, problem: Problem):
+        self.problem, self.geometry = problem, Geometry(problem)
+        self.maps, self.panel = Maps.of(self.geometry.axes), 64 // problem.dtype.itemsize
+        self.positions = _positions(self.geometry)
+        self.ins, self.outs = _shares(problem, self.geometry.phases, self.panel)
+        self._rooms: list[dict[Any, np.ndarray]] = []
+        self._tables: dict[Any, np.ndarray] = {}
+
+    def __call__(self, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int, joined: bool) -> None:
+        p = self.problem
+        tasks = [
+            (g, (i, min(i + self.ins, p.channels_in)), (o, min(o + self.outs, p.channels_out)))
+            for g in range(p.groups)
+            for o in range(0, p.channels_out, self.outs)
+            for i in range(0, p.channels_in, self.ins)
+        ]
+        threads.run(lambda task: self._task(task, gy, x, gw, joined), tasks, workers)
+
+    def _task(self, task: Any, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, joined: bool) -> None:
+        from firconv.kernels import dense as kernel
+
+        p, (group, ins, outs) = self.problem, task
+        room = self._rooms.pop() if self._rooms else {}
+        panels, taps = -(-(outs[1] - outs[0]) // self.panel), prod(p.taps[1:]) * (ins[1] - ins[0])
+        total = np.zeros(panels * taps * self.panel, p.dtype)
+        for block in self.positions:
+            self._block(Block(group, *block, outs), ins, (gy.reshape(-1), x, total), joined, room)
+        step = p.channels_in * prod(p.taps[1:])
+        first = (group * p.channels_out + outs[0]) * step + ins[0] * prod(p.taps[1:])
+        kernel.channels_first(total, taps, outs[1] - outs[0], step, gw.reshape(-1)[first:])
+        self._rooms.append(room)
+
+    def _block(self, block: Block, ins: tuple[int, int], arrays: Any, joined: bool, room: dict[Any, Any]) -> None:
+        """Add one block of positions: rows joined to one run, with zeros between them, or one run each."""
+        from firconv.kernels import dense as kernel
+
+        gy, x, total = arrays
+        places, panel = self.geometry.places(block), self.panel
+        images, (planes, rows, columns) = block.images[1] - block.images[0], block.count
+        count = (rows - 1) * places[2] + columns if joined else columns
+        panels = -(-(block.channels[1] - block.channels[0]) // panel)
+        samples = _room(room, ("x", ins[1] - ins[0], places, images), self._size(places, ins) * images, x.dtype)
+        read(self.geometry, self.maps, block, ins, x, samples)
+        runs = images * planes * (1 if joined else rows)
+        key = ("g", count, runs, panels, block.channels[1], joined)
+        turned = _room(room, key, panels * runs * count * panel, x.dtype)
+        kernel.channels_last(gy, *self._turning(block, count, places[2] if joined else count, runs), turned)
+        steps = [(self._size(places, ins), images), (places[1] * places[2], planes)]
+        steps += [] if joined else [(places[2], rows)]
+        bases = np.array([sum(i) for i in product(*(range(0, n * s, s) for s, n in steps))], np.int64)
+        offsets = self._offsets(ins[1] - ins[0], places)
+        kernel.outer(samples, turned, offsets, bases, count, panels, total)
+
+    def _offsets(self, channels: int, places: Ints) -> np.ndarray:
+        found = self._tables.get((channels, places))
+        if found is None:
+            found = self._tables[channels, places] = self.geometry.offsets((0, 0, 0), channels, places)
+        return found
+
+    def _size(self, places: Ints, ins: tuple[int, int]) -> int:
+        return (ins[1] - ins[0]) * self.geometry.phases * prod(places)
+
+    def _turning(self, block: Block, count: int, row: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
+        p, (planes, rows, columns) = self.problem, self.geometry.outputs
+        channel = planes * rows * columns
+        plane = count if row != count or block.count[1] == 1 else count * block.count[1]
+        shape = [
+            p.groups * p.channels_out * channel, channel, rows * columns, columns,
+            runs * count, plane * block.count[0], plane, row,
+        ]  # fmt: skip
+        outs = [block.group * p.channels_out + o for o in block.channels]
+        ranges = [v for pair in zip(block.first, block.count, strict=True) for v in pair]
+        return np.array(shape, np.int64), np.array([*block.images, *outs, *ranges], np.int64)
+
+
+_outer = lru_cache(maxsize=64)(Outer)
+
+
+def _room(room: dict[Any, np.ndarray], key: Any, size: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros that this block's shape has to itself: what is not written stays zero."""
+    if key not in room:
+        if len(room) > 8:
+            room.clear()
+        room[key] = np.zeros(size, dtype)
+    return room[key]
+
+
+def _positions(geometry: Geometry) -> list[tuple[tuple[int, int], Ints, Ints]]:
+    """(images, first, count) of blocks of about POSITIONS positions."""
+    lengths = (geometry.problem.signal[0], *geometry.outputs)
+    sizes = tile(geometry, lengths, POSITIONS)
+    cuts = [[(lo, min(t, n - lo)) for lo in range(0, n, t)] for n, t in zip(lengths, sizes, strict=True)]
+    return [((n[0], n[0] + n[1]), (a[0], b[0], c[0]), (a[1], b[1], c[1])) for n, a, b, c in product(*cuts)]
+
+
+def _shares(problem: Problem, phases: int, panel: int) -> tuple[int, int]:
+    """Input and output channels of a task: the cut that copies least."""
+    ins, outs = problem.channels_in, problem.channels_out
+    wanted = max(1, TASKS // problem.groups)
+
+    def copied(pieces: int) -> float:
+        """Samples copied for each position with so many pieces of the input channels."""
+        others = min(-(-wanted // pieces), -(-outs // panel))
+        return 1.5 * outs * pieces + ins * phases * others + 64 * ins * outs / panel * (pieces * others < wanted)
+
+    pieces = min(range(1, min(wanted, ins) + 1), key=copied)
+    others = min(-(-wanted // pieces), -(-outs // panel))
+    panels = -(-outs // panel)
+    return -(-ins // pieces), -(-panels // others) * panel
