@@ -86,11 +86,20 @@ def effective_field(layers: Any, ndim: int | None = None) -> EffectiveField:
     >>> field.share.size, round(field.deviation, 12)
     (13, 2.0)
     """
+    return _walked(layers, ndim)[1].field
+
+
+def growth(layers: Any, ndim: int | None = None) -> tuple[EffectiveField, ...]:
+    """The energy field behind every layer, in the order of ``receptive_field(layers).layers``."""
+    return tuple(spread.field for spread in _walked(layers, ndim)[0])
+
+
+def _walked(layers: Any, ndim: int | None) -> tuple[list[_Spread], _Spread]:
     net = as_layer(layers, "effective_field")
     axes = net.ndim or ndim or 1
     walk = _Walk(axes)
-    found = net.fold(walk.step, walk.join, _Spread(np.ones((1,) * axes), (0,) * axes, (1,) * axes))
-    return EffectiveField(found.energy / found.energy.sum(), found.first)
+    last = net.fold(walk.step, walk.join, _Spread(np.ones((1,) * axes), (0,) * axes, (1,) * axes))
+    return walk.spreads, last
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,14 +111,27 @@ class _Spread:
     stride: tuple[int, ...]
     whole: bool = False
 
+    @property
+    def field(self) -> EffectiveField:
+        return EffectiveField(self.energy / self.energy.sum(), self.first)
+
 
 class _Walk:
-    """The fold that convolves squared taps."""
+    """The fold that convolves squared taps, and notes what is behind every layer."""
 
     def __init__(self, ndim: int) -> None:
         self.ndim = ndim
+        self.spreads: list[_Spread] = []
 
     def step(self, layer: Layer, spread: _Spread) -> _Spread:
+        self.spreads.append(self._through(layer, spread))
+        return self.spreads[-1]
+
+    def join(self, layer: Layer, spreads: list[_Spread]) -> _Spread:
+        self.spreads.append(self._sum(layer, spreads))
+        return self.spreads[-1]
+
+    def _through(self, layer: Layer, spread: _Spread) -> _Spread:
         if layer.whole or spread.whole:
             return _Spread(spread.energy, spread.first, spread.stride, True)
         reaches = layer.reaches(self.ndim)
@@ -123,7 +145,7 @@ class _Walk:
         first = tuple(a - r.low * s for a, r, s in zip(spread.first, reaches, spread.stride, strict=True))
         return _Spread(energy, first, tuple(r.stride * s for r, s in zip(reaches, spread.stride, strict=True)))
 
-    def join(self, layer: Layer, spreads: list[_Spread]) -> _Spread:
+    def _sum(self, layer: Layer, spreads: list[_Spread]) -> _Spread:
         spreads = [s for s in spreads if not s.whole] or spreads[:1]
         if len({s.stride for s in spreads}) > 1:
             raise ValueError(f"effective_field(layers): the branches of {layer.label} are misaligned, with strides "

@@ -215,8 +215,8 @@ class _Global(Layer):
 
     whole = True
 
-    def _axes(self, x: np.ndarray) -> tuple[int, ...]:
-        return tuple(range(2, x.ndim))
+    def _shaped(self, y: np.ndarray) -> np.ndarray:
+        return y if self.keepdims else y.reshape(y.shape[:2])
 
     def output_shape(self, shape: Sequence[int]) -> Shape:
         """(C, 1 …), or (C,) without `keepdims`."""
@@ -243,7 +243,9 @@ class GlobalAvgPool(_Global):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The means."""
-        return x.mean(self._axes(x), keepdims=self.keepdims)
+        from firconv.nn import pooling
+
+        return self._shaped(pooling.global_avg_pool(x))
 
     def multiplications(self, shape: Sequence[int]) -> int:
         """One per channel."""
@@ -263,4 +265,6 @@ class GlobalMaxPool(_Global):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The maxima."""
-        return x.max(self._axes(x), keepdims=self.keepdims)
+        from firconv.nn import pooling
+
+        return self._shaped(pooling.global_max_pool(x))

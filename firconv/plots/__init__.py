@@ -7,6 +7,8 @@ by hand `five_ways`, `matrices`, `shifted_impulses`, `shifted_images` and `flip_
 one, and return it: `impulse`, `step`, `magnitude`, `pass_band`, `phase`, `delay`, `zeros_poles`, `taps_image`,
 `magnitude_plane`, `radial_profile`, `angular_profile`, `matrix`. `flip_and_slide` is an animation.
 
+Of layers of networks: the figure `layer_bank`, and the panels `layer_gain`, `layer_aliasing` and `field_growth`.
+
 Nothing here touches global state: no style, no rcParams, no pyplot (a notebook shows the figures after ``%matplotlib
 inline``). Lines differ in dash and marker, not by hue alone; colour maps have even lightness, and the one for taps is
 centred at zero. Frequencies are in Hz, or in cycles/sample where fs = 1.
@@ -15,6 +17,7 @@ centred at zero. Frequencies are in Hz, or in cycles/sample where fs = 1.
 from firconv.plots.choices import costs, footprint, overlap_save
 from firconv.plots.figures import compare, overview
 from firconv.plots.hand import five_ways, matrices, matrix, shifted_images, shifted_impulses
+from firconv.plots.layers import field_growth, layer_aliasing, layer_bank, layer_gain
 from firconv.plots.lessons import exponential, extensions, lines, sequences
 from firconv.plots.panels import delay, impulse, magnitude, pass_band, phase, step
 from firconv.plots.pictures import filtered, gallery
@@ -23,8 +26,8 @@ from firconv.plots.sliding import FlipAndSlide, flip_and_slide, flip_and_slide_f
 from firconv.plots.traces import before_after
 from firconv.plots.zplane import zeros_poles
 
-__all__ = ["FlipAndSlide", "angular_profile", "before_after", "compare", "costs", "delay", "exponential", "extensions",
-           "filtered", "five_ways", "flip_and_slide", "flip_and_slide_frames", "footprint", "gallery", "impulse",
-           "kernel2d", "lines", "magnitude", "magnitude_plane", "matrices", "matrix", "overlap_save", "overview",
-           "pass_band", "phase", "radial_profile", "sequences", "shifted_images", "shifted_impulses", "step",
-           "taps_image", "zeros_poles"]
+__all__ = ["FlipAndSlide", "angular_profile", "before_after", "compare", "costs", "delay", "exponential",
+           "extensions", "field_growth", "filtered", "five_ways", "flip_and_slide", "flip_and_slide_frames",
+           "footprint", "gallery", "impulse", "kernel2d", "layer_aliasing", "layer_bank", "layer_gain", "lines",
+           "magnitude", "magnitude_plane", "matrices", "matrix", "overlap_save", "overview", "pass_band", "phase",
+           "radial_profile", "sequences", "shifted_images", "shifted_impulses", "step", "taps_image", "zeros_poles"]
