@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from firconv.specification import Achieved, Band, gauge_of, measured
+from firconv.specification import Achieved, Band, evened, gauge_of, measured, rise
 from firconv.systems import FIR
 
 METHODS = ("equiripple", "least-squares", "window")
 #: Longest filter that the search tries; remez loses its footing somewhere beyond.
 LONGEST = 8191
+#: Largest gain between the bands, in units of the largest that is asked for.
+OVERSHOOT = 1.5
 
 
 def design(kind: str, bands: list[Band], fs: float, *, odd_symmetry: float = 0.0, method: str = "equiripple",
@@ -66,9 +69,7 @@ class _Search:
         """The design of k taps, measured; None if it failed."""
         if k not in self.tried:
             try:
-                taps = _antisymmetric(self, k) if self.odd else _symmetric(self, k)
-                taps = (taps - taps[::-1] if self.odd else taps + taps[::-1]) / 2  # to the last bit: exact linear phase
-                fir = FIR(taps, (k - 1) // 2, self.fs)
+                fir = self._calm(k)
                 gauge = gauge_of(fir, self.odd)
                 bands = tuple(measured(fir, b, gauge) for b in self.bands)
                 report = Achieved(self.kind, self.method, k, (k - 1) / 2 - (k - 1) // 2, bands, len(self.tried) + 1)
@@ -76,6 +77,26 @@ class _Search:
             except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
                 self.trouble, self.tried[k] = str(error).splitlines()[0], None
         return self.tried[k]
+
+    def _calm(self, k: int) -> FIR:
+        """The design; where it rises between the bands, that with all gaps as narrow as the narrowest.
+
+        What lies between the bands is free. Equiripple and least-squares designs use that in a gap much wider than
+        another: the gain there may be thousands.
+        """
+        fir = self._once(k)
+        if rise(fir, self.bands) > OVERSHOOT:
+            other = copy(self)
+            other.bands = evened(self.bands, self.fs, bool(self.odd), k)
+            fir = other._once(k)
+        if (peak := rise(fir, self.bands)) > OVERSHOOT:
+            raise ValueError(f"between the bands the gain rises to {peak:.3g} times the largest asked for")
+        return fir
+
+    def _once(self, k: int) -> FIR:
+        taps = _antisymmetric(self, k) if self.odd else _symmetric(self, k)
+        taps = (taps - taps[::-1] if self.odd else taps + taps[::-1]) / 2  # to the last bit: exact linear phase
+        return FIR(taps, (k - 1) // 2, self.fs)
 
     def margin(self, k: int) -> float:
         """Margin of the design of k taps in dB, −inf if it failed."""

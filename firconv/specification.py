@@ -179,3 +179,28 @@ def _extremes(e: np.ndarray) -> tuple[float, float]:
     peaks = middle[turns] - (right - left)[turns] ** 2 / (8 * bend[turns])
     every = np.concatenate([e, peaks])
     return float(every.min()), float(every.max())
+
+
+def rise(fir: FIR, bands: list[Band]) -> float:
+    """The largest |H| between and beside the bands, in units of the largest gain that they ask for."""
+    ends = [0.0, *(e for b in bands for e in (b.lo, b.hi)), fir.fs / 2]
+    asked = max(max(map(abs, b.gain)) + (0.0 if b.relative else b.deviation) for b in bands)
+    gaps = [(lo, hi) for lo, hi in zip(ends[::2], ends[1::2], strict=True) if lo < hi]
+    return max((float(magnitude(fir, *gap, 8 * fir.taps.size)[1].max()) for gap in gaps), default=0.0) / asked
+
+
+def evened(bands: list[Band], fs: float, odd: bool, taps: int) -> list[Band]:
+    """Bands of constant gain, widened until no gap is wider than the narrowest; stop bands first."""
+    bands = list(bands)
+    if odd and not bands[0].relative:  # Hilbert: zeros at 0 and, for odd lengths, fs/2 stand in gaps
+        b = bands[0]
+        gap = min(b.lo, fs / 2 - b.hi) if taps % 2 else b.lo
+        return [replace(b, lo=gap, hi=fs / 2 - gap * (taps % 2))]
+    gaps = [b.lo - a.hi for a, b in zip(bands, bands[1:], strict=False)]
+    for i, gap in enumerate(gaps):
+        flat = [j for j in (i, i + 1) if bands[j].gain[0] == bands[j].gain[1]]
+        if flat and gap > min(gaps):
+            j = min(flat, key=lambda j: not bands[j].stop)
+            b, more = bands[j], gap - min(gaps)
+            bands[j] = replace(b, hi=b.hi + more) if j == i else replace(b, lo=b.lo - more)
+    return bands

@@ -154,6 +154,25 @@ def test_missed_specifications_raise_with_what_was_reached(call, match):
         call()
 
 
+@pytest.mark.parametrize("call", [
+    lambda: hilbert(100, 5000, fs=11025), lambda: hilbert(0.02, 0.4, parity="even"),
+    lambda: hilbert(100, 5000, fs=11025, method="least-squares"),
+    lambda: bandpass((0.2, 0.3), (0.17, 0.46), 0.1, 60), lambda: bandstop((0.05, 0.4), (0.25, 0.38), 0.1, 60),
+    lambda: arbitrary([0, 0.1, 0.12, 0.2, 0.45, 0.5], [0, 0, 1, 1, 0, 0], 0.005, method="equiripple"),
+])
+def test_nothing_rises_between_unequal_gaps(call):
+    """remez answers a Hilbert transformer of 147 taps from 100 to 5,000 Hz with a gain of thousands at 5,300 Hz."""
+    fir = call()
+    H = np.abs(ss.freqz(fir.taps, worN=1 << 14)[1])
+    assert fir.report.meets and H.max() < 1.5 * max(max(map(abs, b.gain)) + b.deviation for b in fir.report.bands)
+
+
+def test_a_gain_that_rises_between_the_bands_is_a_failure(monkeypatch):
+    monkeypatch.setattr("firconv.search.OVERSHOOT", 0.5)
+    with pytest.raises(RuntimeError, match=r"did not converge .* between the bands the gain rises to 0\.\d* times"):
+        lowpass(0.1, 0.15, 0.5, 45)
+
+
 def test_designs_that_do_not_converge_raise(monkeypatch):
     def fails(*args, **keywords):
         raise ValueError("Failure to converge at iteration 25")
