@@ -3,13 +3,14 @@
 import threading
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 import firconv
-from firconv import identities
+from firconv import identities, interop
 from firconv.identities import Implementation, Value, check, extensions, law, laws, shrinking, tables, values
 
 # ---- this library ------------------------------------------------------------------------------------------------
@@ -274,11 +275,31 @@ def test_wrong_layers_are_caught(name, wrong, law_name):
     assert max(sizes) <= 8, str(found)
 
 
+def test_layers_of_this_library_and_of_torch_are_asked():
+    assert identities.of(firconv).layers is firconv.nn
+    subjects = [identities.of(firconv)]
+    if find_spec("torch"):
+        subjects.append(interop.load("torch"))
+    for subject in subjects:
+        asked = set()
+
+        class Watched:
+            def __getattr__(self, name, layers=subject.layers, asked=asked):
+                asked.add(name)
+                return getattr(layers, name)
+
+        assert check(LAYERED, replace(subject, layers=Watched()), trials=12).ok
+        assert asked >= {"conv", "conv_transpose", "conv_input_gradient", "conv_weight_gradient", "avg_pool",
+                         "max_pool"}
+
+
+LAYERED = ["layer is correlation", "transposed is adjoint", "gradient of the signal", "gradient of the taps",
+           "average pool is a box", "max pooling is not linear"]
+
+
 def test_right_layers_pass():
     good = replace(identities.of(firconv), layers=Layers("max_pool", top_pool))
-    names = ["layer is correlation", "transposed is adjoint", "gradient of the signal", "gradient of the taps",
-             "average pool is a box", "max pooling is not linear"]
-    assert check(names, good).ok
+    assert check(LAYERED, good).ok
 
 
 def test_max_pooling_is_judged_by_the_sum_it_is_compared_with():

@@ -266,5 +266,5 @@ def _ends_found(made: Implementation, op: str, function: Callable[..., Any]) -> 
     made = replace(made, origins=strangers.origins_of(op, function, made.ndims[0]))
     if strangers.reads_zeros(function, made.ndims[0]):
         return made
-    note = "does not read zeros beyond the ends (firconv identify names its rule): it was asked inside padded signals"
-    return replace(made, boundaries=(), notes=(f"{made.name} {note}",))
+    note = "it does not read zeros beyond the ends (firconv identify names its rule), so it was asked"
+    return replace(made, boundaries=(), notes=(f"{note} inside padded signals",))

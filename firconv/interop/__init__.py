@@ -54,7 +54,7 @@ def load(name: str, op: str = "convolve") -> Implementation:
     if ":" not in name:
         found = of(_imported(name))
     else:
-        found = of(function(name), op)
+        found = replace(of(function(name), op), name=name)
     words = f"{name!r}" if op == "convolve" else f"{name!r}, {op!r}"
     return replace(found, source=f"from firconv import interop; f = interop.load({words})")
 
