@@ -40,15 +40,18 @@ class Results:
 
 
 def join(parts: Sequence[dict[str, Any]]) -> Results:
-    """One result from what several runs wrote: later rows replace earlier ones of the same name.
+    """One result from what several runs wrote. Of a row measured more than once the best time of each side counts.
 
-    Of the machine's limits the best measured count.
+    So do the best measured limits of the machine.
     """
     machines = [part["machine"] for part in parts]
     found = Machine(**machines[-1])
     gflops = {dtype: max(machine["gflops"][dtype] for machine in machines) for dtype in found.gflops}
     found = replace(found, gflops=gflops, copy_gbs=max(machine["copy_gbs"] for machine in machines))
-    rows = {item["name"]: _made(Row, item) for part in parts for item in part["rows"]}
+    rows: dict[str, Row] = {}
+    for item in (item for part in parts for item in part["rows"]):
+        row = _made(Row, item)
+        rows[row.name] = rows[row.name].better(row) if row.name in rows else row
     facts = {item["name"]: _made(Fact, item) for part in parts for item in part["facts"]}
     regrets = {item["question"]: _made(Regret, item) for part in parts for item in part["regrets"]}
     order = {case.name: place for place, case in enumerate(all_cases())}

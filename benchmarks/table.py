@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from benchmarks.bench import Array, Bench, Case, Peer
@@ -54,6 +54,19 @@ class Row:
     def passed(self) -> bool | None:
         """Whether the wanted ratio is reached; None when none is asked."""
         return None if self.wanted is None else self.ratio >= self.wanted
+
+    def better(self, other: Row) -> Row:
+        """This row measured twice: of us, of every peer and of the reference the shorter time."""
+        names = {**self.others, **other.others}
+        others = {name: min(row.others.get(name, math.inf) for row in (self, other)) for name in names}
+        fast, peer = min((self.peer_time, self.peer), (other.peer_time, other.peer))
+        found = [(row.reference_time, row.reference) for row in (self, other) if row.reference_time is not None]
+        time, reference = min(found) if found else (None, None)
+        ours, scale = min(self.ours, other.ours), other.ours / min(self.ours, other.ours)
+        return replace(
+            other, ours=ours, peer=peer, peer_time=fast, reference=reference, reference_time=time, others=others,
+            gflops=other.gflops * scale, gbs=other.gbs * scale, first=min(self.first, other.first),
+        )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -190,7 +190,9 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
 
 
 #: Shortest and longest blocks, powers of two, that go through `kernels.tree`.
-TREE = 1 << 7, 1 << 17
+TREE = 1 << 7, 1 << 16
+#: Blocks that cost as much as the guard's closer look at one block with an end of the signal in it.
+ENDS = 12.0
 
 
 def single_line(problem: Problem, is_complex: bool) -> bool:
@@ -212,7 +214,8 @@ def _tree(problem: Problem, wide: bool, length: int, m: Machine) -> Work:
     per, fixed = (m.tree64, m.leaf64) if wide else (m.tree32, m.leaf32)
     samples, banks = blocks * length, problem.groups
     calls = banks * max(1.0, min(8.0, samples / banks / (1 << 16)), samples / banks / (1 << 18))
-    seconds = samples * (per * log2(length) + fixed) + m.call * (calls + 1)  # one end is a task by itself
+    ends = 2 * lines * ENDS * length
+    seconds = (samples + ends) * (per * log2(length) + fixed) + m.call * (calls + 1)  # one end is a task by itself
     leaf = 4 if wide else 8
     macs = blocks * length * (4 * log2(length / (2 * leaf)) + 2 * leaf)
     return Work(macs, seconds, int(length * 4 * (4 if wide else 2)), calls)

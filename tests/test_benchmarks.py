@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 
 import numpy as np
 import pytest
 
-from benchmarks import fresh, grid, report, timing
+from benchmarks import fresh, grid, readme, report, timing
 from benchmarks.bench import Bench, Case, Peer
 from benchmarks.cases import all_cases
 from benchmarks.machine import Machine
@@ -81,6 +82,32 @@ def test_page_and_terminal_show_losses_within_100_columns() -> None:
     text = report.page(results)
     assert "| ✗ | work | direct | 10 | 2 | np.convolve | 0.20 | 1.20 | 50% | 50% |" in text
     assert "| ✗ | memory | 70 MiB | ≤ 64 |" in text
+
+
+def test_runs_are_joined_and_each_side_keeps_its_best_time():
+    first = report.Results(MACHINE, "", [_row("dense", 0.01, 0.05, 1.2), _row("line", 1.0, 2.0, None)])
+    second = report.Results(MACHINE, "", [_row("dense", 0.02, 0.03, 1.2)])
+    second.facts = [fresh.Fact("memory", 70.0, "MiB", 64.0)]
+    for result in (first, second):
+        result.rows[0].name = "dense/3/float32"
+    both = report.join([json.loads(json.dumps(result.as_dict())) for result in (first, second)])
+    assert [row.name for row in both.rows] == ["dense/3/float32", "a/1"]
+    assert both.rows[0].ours == 0.01 and both.rows[0].peer_time == 0.03 and both.rows[0].gflops == 100.0
+    assert both.facts == second.facts and both.machine == MACHINE
+
+
+def test_the_readme_s_table_goes_between_its_marks(tmp_path):
+    rows = [_row("dense", 0.01, 0.02, 1.2), _row("dense", 0.01, 0.05, 1.2)]
+    rows[0].name, rows[1].name = "dense/3/float32", "dense/3/float64"
+    file = tmp_path / "README.md"
+    file.write_text(f"a\n{readme.BEGIN}\nold\n{readme.END}\nb\n", encoding="utf-8")
+    readme.write(file, rows)
+    text = file.read_text(encoding="utf-8")
+    assert "| 2048² image, dense 3² to 63² | np.convolve | 2.0 … 5.0 |" in text and "old" not in text
+    assert text.startswith("a\n<") and text.endswith(">\nb\n")
+    file.write_text("no marks", encoding="utf-8")
+    with pytest.raises(ValueError, match="no place for the table"):
+        readme.write(file, rows)
 
 
 def test_planner_grid_is_large_and_makes_its_arrays() -> None:

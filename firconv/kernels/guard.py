@@ -274,18 +274,36 @@ def _windows(x: Any, k: Any, step: Any, out: Any) -> None:
     """
     outer, length, inner = x.shape
     ahead, behind = np.empty((length, inner)), np.empty((length, inner))
+    turn = np.empty(length, np.int64)  # (n // step) % k, counted: a division costs more than the sums
+    within = place = 0
+    for n in range(length):
+        turn[n] = place
+        within += 1
+        if within == step:
+            within = 0
+            place = place + 1 if place + 1 < k else 0
     for a in range(outer):
         for n in range(length):
-            for b in range(inner):
-                behind[n, b] = x[a, n, b] + (behind[n - step, b] if (n // step) % k != 0 else 0.0)
+            if turn[n] != 0:
+                for b in range(inner):
+                    behind[n, b] = x[a, n, b] + behind[n - step, b]
+            else:
+                for b in range(inner):
+                    behind[n, b] = x[a, n, b]
         for n in range(length - 1, -1, -1):
-            more = (n // step) % k != k - 1 and n + step < length
-            for b in range(inner):
-                ahead[n, b] = x[a, n, b] + (ahead[n + step, b] if more else 0.0)
+            if turn[n] != k - 1 and n + step < length:
+                for b in range(inner):
+                    ahead[n, b] = x[a, n, b] + ahead[n + step, b]
+            else:
+                for b in range(inner):
+                    ahead[n, b] = x[a, n, b]
         for n in range(out.shape[1]):
-            split = (n // step) % k != 0
-            for b in range(inner):
-                out[a, n, b] = ahead[n, b] + (behind[n + (k - 1) * step, b] if split else 0.0)
+            if turn[n] != 0:
+                for b in range(inner):
+                    out[a, n, b] = ahead[n, b] + behind[n + (k - 1) * step, b]
+            else:
+                for b in range(inner):
+                    out[a, n, b] = ahead[n, b]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
