@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks import images, lines, responses
+from benchmarks import images, layers, lines, responses
 from benchmarks.bench import Case
 
 TAPS = (9, 33, 65, 129, 257, 1025, 4097, 16385)
 SHORT = {"float32": "f32", "float64": "f64"}
 WIDTHS = (3, 5, 7, 11, 15, 31, 63)
 SIGMAS = (1, 2, 3, 5, 10)
-MEANS = {"dense": 1.5, "gaussian": 1.2}  # wanted geometric means over a group
+MEANS = {"dense": 1.5, "gaussian": 1.2, **layers.MEANS}  # wanted geometric means over a group
 
 
 def all_cases(tiny: bool = False) -> list[Case]:
     """Every row; `tiny` keeps what is computed and shrinks the sizes, for tests."""
     return [*_line_cases(tiny), *_rate_cases(tiny), *_image_cases(tiny), *_other_cases(tiny),
-            *responses.cases(tiny)]  # fmt: skip
+            *responses.cases(tiny), *layers.cases(tiny)]  # fmt: skip
 
 
 def _line_cases(tiny: bool) -> list[Case]:
