@@ -18,7 +18,7 @@ from typing import Any
 from numba import int64
 
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, item, lanes, load, spread, store, turn, width
+from firconv.kernels.lanes import evens, fma, item, lanes, load, spread, store, turn, width
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
@@ -30,31 +30,28 @@ CHUNK = 288  # taps whose weights and samples stay in the first-level cache
 
 
 @compiled()
-def _picked(x: Any, columns: Any, out: Any) -> None:
-    """out[j] = x[columns[j]], zero where that is negative."""
-    for j in range(len(out)):
-        out[j] = x[columns[j]] if columns[j] >= 0 else 0
+def _picked(x: Any, at: int, columns: Any, first: int, lo: int, hi: int, out: Any, to: int) -> None:
+    """out[to + j] = x[at + columns[first + j]] for j from lo to hi, zero where that is negative."""
+    for j in range(lo, hi):
+        source = columns[first + j]
+        out[to + j] = x[at + source] if source >= 0 else 0
 
 
 @compiled()
-def _row(x: Any, columns: Any, lo: int, hi: int, step: int, out: Any) -> None:
-    """out[j] = x[columns[j]], zero where that is negative; from lo to hi the columns grow by `step`.
-
-    Slices, whose indices start at zero: others are checked for being negative, and such loops run ten times slower.
-    """
-    _picked(x, columns[:lo], out[:lo])
-    if lo < hi:
-        source, target = x[columns[lo] :], out[lo:hi]
-        if step == 1:
-            for j in range(len(target)):
-                target[j] = source[j]
-        elif step == 2:
-            for j in range(len(target)):
-                target[j] = source[2 * j]
-        else:
-            for j in range(len(target)):
-                target[j] = source[j * step]
-    _picked(x, columns[hi:], out[hi:])
+def _stepped(x: Any, i: int, step: int, n: int, out: Any, to: int, like: Any) -> None:
+    """out[to + j] = x[i + j·step] for n samples: vectors for steps of one and two, if they end inside x."""
+    size = lanes(x)
+    if step == 1 and n >= size:
+        for start in range(0, n, size):
+            j = min(start, n - size)
+            store(out, to + j, load(x, i + j, like))
+    elif step == 2 and n >= size and i + 2 * n <= len(x):
+        for start in range(0, n, size):
+            j = min(start, n - size)
+            store(out, to + j, evens(load(x, i + 2 * j, like), load(x, i + 2 * j + size, like)))
+    else:
+        for j in range(n):
+            out[to + j] = x[i + j * step]
 
 
 @compiled(lambda t: (const(t), INDEX, INDEX, INDEX, INDEX, INDEX, INDEX, mutable(t)), FLOATS)
@@ -69,24 +66,32 @@ def strip(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any, 
         channel; places per part of the three axes
     box : images n0, n1; channels c0, c1; places of the three axes; the first of them
     """
-    lp, lr, lc = shape[4], shape[5], shape[6]
-    high, deep, wide = box[4], box[5], box[6]
+    like = spread(x.dtype.type(0), 1, 1)
+    deep, wide = box[5], box[6]
     for n in range(box[0], box[1]):
         for c in range(box[2], box[3]):
             to = (n - box[0]) * shape[8] + (c - box[2]) * shape[9]
-            for part in range(lp * lr * lc):
-                first = part % lc * shape[12] + box[9]
-                lo = min(wide, max(0, plain[part % lc * 2] - box[9]))
-                hi = max(lo, min(wide, plain[part % lc * 2 + 1] - box[9]))
-                for i in range(high * deep):
-                    plane = planes[part // (lr * lc) * shape[10] + box[7] + i // deep]
-                    row = rows[part // lc % lr * shape[11] + box[8] + i % deep]
-                    if plane < 0 or row < 0:
-                        out[to : to + wide] = 0
-                    else:
-                        at = n * shape[0] + c * shape[1] + plane * shape[2] + row * shape[3]
-                        _row(x[at:], columns[first : first + wide], lo, hi, shape[7], out[to : to + wide])
-                    to += wide
+            for sp in range(shape[4]):
+                for sr in range(shape[5]):
+                    for sc in range(shape[6]):
+                        first = sc * shape[12] + box[9]
+                        lo = min(wide, max(0, plain[sc * 2] - box[9]))
+                        hi = max(lo, min(wide, plain[sc * 2 + 1] - box[9]))
+                        for i in range(box[4]):
+                            plane = planes[sp * shape[10] + box[7] + i]
+                            for j in range(deep):
+                                row = rows[sr * shape[11] + box[8] + j]
+                                if plane < 0 or row < 0:
+                                    for k in range(wide):
+                                        out[to + k] = 0
+                                else:
+                                    at = n * shape[0] + c * shape[1] + plane * shape[2] + row * shape[3]
+                                    _picked(x, at, columns, first, 0, lo, out, to)
+                                    if lo < hi:
+                                        start = at + columns[first + lo]
+                                        _stepped(x, start, shape[7], hi - lo, out, to + lo, like)
+                                    _picked(x, at, columns, first, hi, wide, out, to)
+                                to += wide
 
 
 # --- summing over taps ----------------------------------------------------------------------------------------------

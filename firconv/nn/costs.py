@@ -27,12 +27,12 @@ class Charges:
     task : one block, in units of tile
     """
 
-    product: float = 0.85
-    copy: float = 0.7
+    product: float = 0.6
+    copy: float = 0.5
     turn: float = 0.7
     transform: float = 3.0
-    weight: float = 0.5
-    task: float = 1.0
+    weight: float = 0.3
+    task: float = 0.5
     provenance: str = "AMD EPYC, Zen 3, 2 cores, numba 0.68; November 2026; fitted by hand to benchmarks/layers.py"
 
 

@@ -177,7 +177,8 @@ def blocks(geometry: Geometry) -> list[Block]:
     lengths = (p.signal[0], *(a.periods for a in geometry.axes))
     tile = _tile(geometry, lengths)
     count = p.groups * prod(-(-n // t) for n, t in zip(lengths, tile, strict=True))
-    outs = -(-_even(p.channels_out, max(24, p.channels_out * count // TASKS)) // 6) * 6
+    pieces = max(1, min(round(TASKS / count), p.channels_out // 24))
+    outs = -(-p.channels_out // (6 * pieces)) * 6
     cuts = [[(lo, min(t, n - lo)) for lo in range(0, n, t)] for n, t in zip(lengths, tile, strict=True)]
     return [
         Block(g, (n[0], n[0] + n[1]), (a[0], b[0], c[0]), (a[1], b[1], c[1]), (o, min(o + outs, p.channels_out)))
