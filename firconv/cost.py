@@ -191,8 +191,8 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
 
 #: Shortest and longest blocks, powers of two, that go through `kernels.tree`.
 TREE = 1 << 7, 1 << 16
-#: Blocks that cost as much as the guard's closer look at one block with an end of the signal in it.
-ENDS = 12.0
+#: Blocks that cost about as much as the guard's closer look at one block with an end of the signal in it.
+ENDS = 6.0
 
 
 def single_line(problem: Problem, is_complex: bool) -> bool:
@@ -218,7 +218,7 @@ def _tree(problem: Problem, wide: bool, length: int, m: Machine) -> Work:
     seconds = (samples + ends) * (per * log2(length) + fixed) + m.call * (calls + 1)  # one end is a task by itself
     leaf = 4 if wide else 8
     macs = blocks * length * (4 * log2(length / (2 * leaf)) + 2 * leaf)
-    return Work(macs, seconds, int(length * 4 * (4 if wide else 2)), calls)
+    return Work(macs, seconds, int(length * 4 * (4 if wide else 2)), calls + 1)
 
 
 def long_fourier(problem: Problem, real: str, is_complex: bool, m: Machine) -> Work:
