@@ -42,7 +42,7 @@ def finish(results: report.Results, options: argparse.Namespace) -> int:
     """Print the tables, and write the page and the README's table where that is asked."""
     report.show(Console(width=options.width), results)
     if options.docs:
-        PAGE.write_text(report.page(results), encoding="utf-8")
+        PAGE.write_text(report.page(results, options.note), encoding="utf-8")
         readme.write(README, results.rows)
     return 0
 
@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--share", default="1/1", metavar="I/N", help="of the planner's problems the I-th of N shares")
     result.add_argument("--join", type=Path, nargs="+", metavar="FILE", help="measure nothing: join what --json wrote")
     result.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and the table in README.md")
+    result.add_argument("--note", default="", metavar="TEXT", help="for the page: what else the machine did meanwhile")
     result.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     result.add_argument("--list", action="store_true", help="name the rows and stop")
     result.add_argument("--width", type=int, default=None, help="columns of the terminal")

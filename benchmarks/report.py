@@ -57,7 +57,9 @@ def join(parts: Sequence[dict[str, Any]]) -> Results:
     order = {case.name: place for place, case in enumerate(all_cases())}
     ordered = sorted(rows.values(), key=lambda row: order.get(row.name, len(order)))
     kept = list(facts.values()), list(regrets.values())
-    return Results(found, "python -m benchmarks", ordered, *kept, max(part["date"] for part in parts))
+    command = next((part["command"] for part in parts if "--quick" in part["command"]), "python -m benchmarks")
+    words = f"python -m benchmarks{' --quick' if '--quick' in command else ''}"
+    return Results(found, words, ordered, *kept, max(part["date"] for part in parts))
 
 
 def _made(kind: Any, item: dict[str, Any]) -> Any:
@@ -205,18 +207,20 @@ def machine_line(machine: Machine) -> str:
     )
 
 
-def page(results: Results) -> str:
-    """The text of `docs/benchmarks.md`."""
+def page(results: Results, note: str = "") -> str:
+    """The text of `docs/benchmarks.md`; a note on the circumstances stands with the machine."""
     versions = ", ".join(f"{name} {version}" for name, version in results.machine.versions.items())
     head = [
         "# Benchmarks", "",
         f"Written by `{results.command}` on {results.date}; do not edit. Losses are published too: a row marked ✗ "
         "misses the ratio that this project wants.", "",
         f"- Machine: {machine_line(results.machine)}.",
+        *([f"- {note}"] if note else []),
         f"- Versions: Python {results.machine.python}, {versions}.",
         "- Rules: every output is compared before it is timed, and a peer that computes something else does not race; "
         "two threads each; calls alternate in one process (A B, B A, …) and the minimum counts; outputs are allocated "
-        "by each as its plain call does; garbage is collected outside the clock; a miss is measured three times.", "",
+        "by each as its plain call does; garbage is collected outside the clock; a miss is measured three times. "
+        "A page made of several runs (`--json` in shares, then `--join`) takes of every row the best time of each.", "",
     ]  # fmt: skip
     return "\n".join(
         [*head, *(line for sheet in sheets(results) for line in _markdown(sheet)), *_trouble(results.rows)]
