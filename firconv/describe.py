@@ -97,6 +97,11 @@ def operands(op: str, x: Any, h: Any, names: tuple[str, str] = ("x", "h")) -> tu
 
 
 def _array(call: str, name: str, value: Any) -> np.ndarray:
+    if hasattr(value, "taps") and hasattr(value, "origin"):
+        raise TypeError(
+            f"{call}: {name} is a system ({type(value).__name__}), not an array: filter by {name}(x), plan by "
+            f"{name}.plan(x), or give {name}.taps and origin={name}.origin"
+        )
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{call}: {name} is a masked array, and a sum over masked samples is not defined: fill it "

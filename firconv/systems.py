@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firconv.convolution import convolve
+from firconv.convolution import convolve, plan
 from firconv.describe import PRESETS, preset
+from firconv.plans import Plan
 from firconv.rational import IIR
 
 if TYPE_CHECKING:
@@ -126,6 +127,20 @@ class FIR:
         array([1, 3, 5, 7])
         """
         return convolve(x, self.taps, mode, boundary=boundary, origin=self.origin, **keywords)
+
+    def plan(self, x: Any, mode: Any = "same", boundary: Any = "zero", **keywords: Any) -> Plan:
+        """The plan of the call with the same arguments, by `firconv.plan`: print it to see what is chosen, and why.
+
+        Parameters
+        ----------
+        x : array_like, or (shape, dtype)
+
+        Examples
+        --------
+        >>> FIR([1.0, -1]).plan(((1000,), float)).method
+        'direct'
+        """
+        return plan(x, self.taps, mode, boundary=boundary, origin=self.origin, **keywords)
 
     def zero_phase(self, x: Any, boundary: Any = "zero", *, method: str = "auto", **keywords: Any) -> np.ndarray:
         """Filter without delay in one call; the output is as long as `x`.

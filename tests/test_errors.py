@@ -79,6 +79,7 @@ CASES = {
     "empty taps": (convolve(X, []), ValueError, r"h is empty"),
     "masked": (convolve(np.ma.masked_array(X, X > 3)), TypeError, r"x is a masked array.*filled"),
     "masked taps": (convolve(X, np.ma.masked_array(H)), TypeError, r"h is a masked array"),
+    "system": (convolve(h=firconv.FIR([1, 2])), TypeError, r"h is a system \(FIR\), not an array: filter by h\(x\)"),
     "object": (convolve(np.array([1, None])), TypeError, r"x has dtype object"),
     "strings": (convolve(np.array(["a", "b"])), TypeError, r"x has dtype <U1.*convert"),
     "string": (convolve("signal"), TypeError, r"dtype <U6"),

@@ -27,6 +27,13 @@ def firs(draw, ndim=None, dtype=None):
     return FIR(taps.reshape(shape), [draw(st.integers(-6, 8)) for _ in range(ndim)])
 
 
+def test_the_plan_of_a_system_is_that_of_its_call():
+    x, smooth = RNG.standard_normal((40, 30)), FIR(RNG.standard_normal((3, 4)), (1, 2))
+    found = smooth.plan(x, boundary="reflect", down=2)
+    np.testing.assert_array_equal(found(x), smooth(x, boundary="reflect", down=2))
+    assert smooth.plan(((40, 30), "f4"), "valid").shape == (38, 27)
+
+
 def pairs(count=2):
     """Systems of equal dimension."""
     return st.integers(1, 2).flatmap(lambda d: st.tuples(*[firs(d)] * count))
