@@ -52,8 +52,8 @@ class Machine:
     far: float = 2.0
     tree32: float = 4e-11
     tree64: float = 1.5e-10
-    leaf32: float = 2.4e-09
-    leaf64: float = 1.9e-09
+    leaf32: float = 2.7e-09
+    leaf64: float = 2.6e-09
     line32: float = 8.4e-10
     line64: float = 1.62e-09
     provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 3), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
