@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SingularValues", "gain", "lipschitz", "singular_values"]
 
-#: Entries of H held at once; rows or columns up to which a map is decomposed as a dense matrix.
-CHUNK, DENSE = 1 << 21, 1200
+#: Entries of H held at once; rows or columns up to which a map is decomposed as a dense matrix; vectors of Lanczos.
+CHUNK, DENSE, BASIS = 1 << 21, 1200, 96
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +89,10 @@ def singular_values(layer: Conv, lengths: Sequence[int], boundary: Any = None, c
         values = ring(layer, problem.signal[1:])
         return SingularValues(values, float(values[0]), True, "frequencies")
     limit = bound(layer, problem)
-    A = bank.matrix(layer, lengths, boundary)
-    if min(A.shape) <= DENSE:
-        return SingularValues(np.linalg.svd(A.toarray(), compute_uv=False), limit, False, "dense")
+    outs, ins = layer.channels
+    if min(outs * prod(problem.outputs), ins * prod(problem.signal)) <= DENSE:
+        A = bank.matrix(layer, lengths, boundary).toarray()
+        return SingularValues(np.linalg.svd(A, compute_uv=False), limit, False, "dense")
     return _iterated(layer, lengths, boundary, count, limit)
 
 
@@ -232,7 +233,8 @@ def _iterated(layer: Conv, lengths: Sequence[int], boundary: Any, count: int, li
 
     A = layer.operator(lengths, boundary)
     start = np.random.default_rng(0).standard_normal(min(A.shape))  # the same numbers every time
-    _, s, vh = svds(A, k=min(count, min(A.shape) - 1), v0=start, tol=1e-12, maxiter=5000)
+    few = min(count, min(A.shape) - 1)
+    _, s, vh = svds(A, k=few, v0=start, tol=1e-9, ncv=min(max(4 * few, BASIS), min(A.shape)), maxiter=5000)
     order = np.argsort(s)[::-1]
     error = max(float(np.linalg.norm(A.rmatvec(A.matvec(v.conj())) - g * g * v.conj())) / g if g else 0.0
                 for g, v in zip(s[order], vh[order], strict=True))
