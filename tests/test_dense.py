@@ -46,6 +46,22 @@ def test_the_bits_of_the_direct_method_in_the_gradient(seed):
     assert np.array_equal(fast, direct)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape, kernel, groups", [
+    ((2, 5, 9, 11), (7, 5, 1, 1), 1),
+    ((1, 12, 131), (20, 6, 1), 2),
+    ((3, 4, 3, 4, 5), (6, 4, 1, 1, 1), 1),
+    ((1, 3, 2, 3), (4, 3, 1, 1), 1),
+    ((1, 2, 16, 16), (6, 2, 1, 1), 1),
+])
+def test_layers_with_one_tap_read_and_write_in_place(shape, kernel, groups, dtype):
+    rng = RNG(9)
+    x, w, b = (rng.standard_normal(s).astype(dtype) for s in (shape, kernel, kernel[:1]))
+    fast, direct = (nn.conv(x, w, b, groups=groups, method=m) for m in ("gemm", "direct"))
+    assert np.array_equal(fast, direct)
+    assert np.array_equal(fast, nn.conv(x, w, b, groups=groups, method="gemm", workers=3))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("where", [(0, 0, 0, 0), (1, 2, 7, 9), (0, 3, 15, 18)])
 def test_nan_and_inf_stay_in_their_footprint(value, where):

@@ -147,6 +147,33 @@ def products(x: Any, w: Any, offsets: Any, bases: Any, count: int, o0: int, o1: 
                     store(out, t5 + at, f)
 
 
+@compiled(lambda t: (const(t), const(t), INDEX, const(t), int64, int64, int64, int64, int64, mutable(t)), FLOATS)
+def pointwise(
+    x: Any, w: Any, offsets: Any, bias: Any, at: int, count: int, row: int, o0: int, o1: int, out: Any
+) -> None:
+    """out[o·row + p] = Σ_c w[o, c]·x[at + p + offset[c]] + bias[o] for a layer with one tap; row is one channel.
+
+    Nothing is copied: x is read, and out written, where it is. At least two vectors of positions.
+    """
+    zero = spread(x.dtype.type(0), 2, 1)
+    one, size, taps = x.dtype.type(1), width(zero), len(offsets)
+    for o in range(o0, o1, ROWS):
+        r1, r2, r3 = min(o + 1, o1 - 1), min(o + 2, o1 - 1), min(o + 3, o1 - 1)
+        r4, r5 = min(o + 4, o1 - 1), min(o + 5, o1 - 1)
+        for start in range(0, count, size):
+            p = min(start, count - size)
+            a, b, c, d, e, f = _chain(
+                x, at + p, offsets, w, 0, taps,
+                o * taps, r1 * taps, r2 * taps, r3 * taps, r4 * taps, r5 * taps, zero, zero, zero, zero, zero, zero,
+            )  # fmt: skip
+            store(out, o * row + p, fma(one, a, spread(item(bias, o), 2, 1)))
+            store(out, r1 * row + p, fma(one, b, spread(item(bias, r1), 2, 1)))
+            store(out, r2 * row + p, fma(one, c, spread(item(bias, r2), 2, 1)))
+            store(out, r3 * row + p, fma(one, d, spread(item(bias, r3), 2, 1)))
+            store(out, r4 * row + p, fma(one, e, spread(item(bias, r4), 2, 1)))
+            store(out, r5 * row + p, fma(one, f, spread(item(bias, r5), 2, 1)))
+
+
 @compiled(lambda t: (const(t), const(t), INDEX, INDEX, mutable(t)), FLOATS)
 def deliver(sums: Any, bias: Any, shape: Any, box: Any, out: Any) -> None:
     """out[image, o, plane, row, column] = sums + bias without the positions between the rows.

@@ -6,13 +6,15 @@ A matrix product without its matrix: the copy is no larger than what a block rea
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from firconv import threads
 from firconv.nn import costs
-from firconv.nn.geometry import AXES, NEAR, TASKS, Block, Geometry, Maps, blocks, read
+from firconv.nn.geometry import AXES, NEAR, TASKS, Block, Geometry, Maps, blocks, read, reading
 from firconv.planner import Candidate
 from firconv.problem import Ints, Problem
 
@@ -35,6 +37,29 @@ def serves(problem: Problem) -> bool:
     return kinds in ({np.dtype(np.float32)}, {np.dtype(np.float64)}) and len(problem.signal) <= AXES + 1 and not omitted
 
 
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """One block for the kernels, made once.
+
+    Attributes
+    ----------
+    size, bases, run, filled : samples of an image; where runs begin; their length, and that filled up to vectors
+    outs, shape : output channels at a time; where ``deliver`` writes
+    parts : for each part of the output its number, offsets, and (first, last, box) of its channels
+    reading : how the samples are read
+    """
+
+    images: range
+    size: int
+    bases: np.ndarray
+    run: int
+    filled: int
+    outs: int
+    shape: np.ndarray
+    parts: list[Any]
+    reading: Any
+
+
 class Dense:
     """A layer's weights and blocks; see `firconv.nn.methods` for how it is called."""
 
@@ -44,6 +69,7 @@ class Dense:
         self.maps = Maps.of(self.geometry.axes)
         self.weights = [[self.geometry.weights(part, w) for part in self.geometry.parts] for w in weights]
         self._tables: dict[Any, np.ndarray] = {}
+        self._cuts: dict[Block, Cut] = {}
         self._rooms: list[dict[str, np.ndarray]] = []
 
     def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> None:
@@ -60,48 +86,43 @@ class Dense:
         """Compute one block of outputs; `out` (N, O, *outputs) is contiguous."""
         from firconv.kernels import dense as kernel
 
+        if self._in_place(block):
+            self._pointwise(block, x.reshape(-1), out.reshape(-1), bias)
+            return
         p, room = self.problem, self._rooms.pop() if self._rooms else {}
-        flat, places, starts = self._samples(block, x, room)
-        run = (block.count[1] - 1) * places[2] + block.count[2]
-        filled = _whole(run, LANES // p.dtype.itemsize)
-        bases = np.array([s + i * places[1] * places[2] for s in starts for i in range(block.count[0])], np.int64)
-        outs = max(1, NEAR // (filled * len(bases) * p.dtype.itemsize * 6)) * 6
-        sums = _array(room, "sums", min(outs, _whole(p.channels_out, 6)) * filled * len(bases), p.dtype)
+        cut = self._cuts.get(block) or self._cuts.setdefault(block, self._cut(block))
+        flat = _array(room, "samples", len(cut.images) * cut.size + LANES, p.dtype)
+        read(self.geometry, self.maps, block, (0, p.channels_in), x, flat, cut.reading)
+        sums = _array(room, "sums", cut.outs * cut.filled * len(cut.bases), p.dtype)
         target, bias = (a.reshape(-1)[s:] for a, s in self._group(block.group, out, bias))
-        shape = self._delivery(block, len(bases), filled, places[2])
-        for part, weights in zip(self.geometry.parts, self.weights[block.group], strict=True):
-            box = self._outputs(block, part)
-            offsets = self._offsets(part, places)
+        for part, offsets, boxes in cut.parts:
             if not offsets.size:  # outputs that only meet stuffed zeros
                 sums[:] = 0
-            for o in range(block.channels[0], block.channels[1], outs) if box else ():
-                last = min(o + outs, block.channels[1])
-                kernel.products(flat, weights, offsets, bases, run, o, last, sums)
-                kernel.deliver(sums, bias, shape, np.array([*block.images, o, last, *box], np.int64), target)
+            weights = self.weights[block.group][part]
+            for o, last, box in boxes:
+                kernel.products(flat, weights, offsets, cut.bases, cut.run, o, last, sums)
+                kernel.deliver(sums, bias, cut.shape, box, target)
         self._rooms.append(room)
 
-    # ── what a block reads ──
-
-    def _samples(self, block: Block, x: np.ndarray, room: Any) -> tuple[np.ndarray, Ints, list[int]]:
-        """Flat memory, its places per axis, and where the images begin: x itself where its rows can be read in full."""
-        p, geometry = self.problem, self.geometry
-        if not geometry.busy and self._in_place(block, x):
-            whole = geometry.signal[2]
-            starts = [(n * p.groups + block.group) * p.channels_in * whole for n in range(*block.images)]
-            return x.reshape(-1), (1, 1, whole), [s + block.first[2] for s in starts]
-        places = geometry.places(block)
-        size = p.channels_in * geometry.phases * int(np.prod(places))
-        images = block.images[1] - block.images[0]
-        flat = _array(room, "samples", images * size + LANES, p.dtype)
-        read(geometry, self.maps, block, (0, p.channels_in), x, flat)
-        return flat, places, [n * size for n in range(images)]
-
-    def _in_place(self, block: Block, x: np.ndarray) -> bool:
-        """True where whole vectors end inside x, and channels do not share a few lines of the cache."""
-        whole, size = self.geometry.signal[2], x.itemsize
-        last = block.images[1] == x.shape[0] and block.group == self.problem.groups - 1
-        fits = not last or block.first[2] + _whole(block.count[2], LANES // size) <= whole
-        return fits and whole * size % 1024 != 0
+    def _cut(self, block: Block) -> Cut:
+        """What a block needs beside its samples, made once."""
+        p, places = self.problem, self.geometry.places(block)
+        run = (block.count[1] - 1) * places[2] + block.count[2]
+        filled = _whole(run, LANES // p.dtype.itemsize)
+        size, images = p.channels_in * self.geometry.phases * prod(places), range(*block.images)
+        starts = [(n - images[0]) * size + i * places[1] * places[2] for n in images for i in range(block.count[0])]
+        outs = max(1, NEAR // (filled * len(starts) * p.dtype.itemsize * 6)) * 6
+        parts = []
+        for number, part in enumerate(self.geometry.parts):
+            box = self._outputs(block, part)
+            cuts = range(block.channels[0], block.channels[1], outs) if box else ()
+            ends = [(o, min(o + outs, block.channels[1])) for o in cuts]
+            boxes = [(o, last, np.array([*block.images, o, last, *box], np.int64)) for o, last in ends]
+            parts.append((number, self._offsets(part, places), boxes))
+        shape = self._delivery(block, len(starts), filled, places[2])
+        outs = min(outs, _whole(p.channels_out, 6))
+        known = None if self.maps is None else reading(self.geometry, self.maps, block, (0, p.channels_in))
+        return Cut(images, size, np.array(starts, np.int64), run, filled, outs, shape, parts, known)
 
     def _offsets(self, part: Ints, places: Ints) -> np.ndarray:
         found = self._tables.get((part, places))
@@ -109,6 +130,26 @@ class Dense:
             found = self.geometry.offsets(part, self.problem.channels_in, places)
             self._tables[part, places] = found
         return found
+
+    # ── one tap: nothing is copied ──
+
+    def _in_place(self, block: Block) -> bool:
+        """True for layers with one tap whose channels do not share a few lines of the cache."""
+        size, whole = self.problem.dtype.itemsize, self.geometry.signal[2]
+        return not self.geometry.busy and block.count[2] * size >= LANES and whole * size % 1024 != 0
+
+    def _pointwise(self, block: Block, x: np.ndarray, out: np.ndarray, bias: np.ndarray) -> None:
+        from firconv.kernels import dense as kernel
+
+        p, whole, (_, _, first) = self.problem, self.geometry.signal[2], block.first
+        offsets = self._offsets((0, 0, 0), (1, 1, whole))
+        for n in range(*block.images):
+            bank = n * p.groups + block.group
+            kernel.pointwise(
+                x, self.weights[block.group][0], offsets, bias[block.group * p.channels_out :],
+                bank * p.channels_in * whole + first, block.count[2], whole, *block.channels,
+                out[bank * p.channels_out * whole + first :],
+            )  # fmt: skip
 
     # ── where its outputs go ──
 

@@ -234,36 +234,51 @@ class Maps:
         return cls(kept, plain(kept[-1], step), step) if len(kept) == AXES else None
 
 
+def reading(geometry: Geometry, maps: Maps, block: Block, channels: tuple[int, int]) -> tuple[Any, ...]:
+    """All arguments of ``kernels.dense.strip`` but its arrays, for channels c0 … c1 of a block's group."""
+    p, signal = geometry.problem, geometry.signal
+    low, count = block.group * p.channels_in + channels[0], channels[1] - channels[0]
+    return _arguments(geometry, maps, (p.groups * p.channels_in, *signal), block.images, (low, low + count), block)
+
+
+def _arguments(
+    geometry: Geometry, maps: Maps, shape: Ints, images: Ints, channels: Ints, block: Block, first: Ints | None = None
+) -> tuple[Any, ...]:
+    places, signal = geometry.places(block), shape[1:]
+    size = prod(places) * geometry.phases
+    numbers = [
+        prod(shape), prod(signal), signal[1] * signal[2], signal[2], *(len(a.phases) for a in geometry.axes),
+        maps.step, (channels[1] - channels[0]) * size, size, *(i.shape[1] for i in maps.index),
+    ]  # fmt: skip
+    box = [*images, *channels, *places, *(block.first if first is None else first)]
+    return (*(i.reshape(-1) for i in maps.index), maps.plain, np.array(numbers, np.int64), np.array(box, np.int64))
+
+
 def read(
-    geometry: Geometry, maps: Maps | None, block: Block, channels: tuple[int, int], x: np.ndarray, out: np.ndarray
-) -> None:
-    """Copy what a block reads of channels c0 … c1 of its group into out (image, channel, part, *places), flat."""
+    geometry: Geometry, maps: Maps | None, block: Block, channels: tuple[int, int], x: np.ndarray, out: np.ndarray,
+    known: tuple[Any, ...] | None = None,
+) -> None:  # fmt: skip
+    """Copy what a block reads of channels c0 … c1 of its group into out (image, channel, part, *places), flat.
+
+    `known` is what `reading` returned.
+    """
     from firconv.kernels import dense as kernel
 
-    p, axes = geometry.problem, geometry.axes
-    places = geometry.places(block)
-    size = prod(places) * geometry.phases
-    count = channels[1] - channels[0]
-    low, images, first = block.group * p.channels_in + channels[0], block.images, block.first
-    if maps is None:  # extended by the general rules first
-        x = _extended(geometry, block, low, count, x)
-        low, images, first = 0, (0, x.shape[0]), (0,) * AXES
-        steps = [a.lattice.in_parts for a in axes]
-        index = [
-            np.array(a.phases)[:, None] + np.arange(n) * a.lattice.in_parts for a, n in zip(axes, places, strict=True)
-        ]
-        maps = Maps(tuple(index), plain(index[-1], steps[-1]), steps[-1])
-        signal = x.shape[2:]
-    else:
-        signal = geometry.signal
-    row = signal[2]
-    shape = [
-        x.shape[1] * prod(signal), prod(signal), signal[1] * row, row, *(len(a.phases) for a in axes), maps.step,
-        count * size, size, *(i.shape[1] for i in maps.index),
-    ]  # fmt: skip
-    box = [*images, low, low + count, *places, *first]
-    flat = [i.reshape(-1) for i in maps.index]
-    kernel.strip(x.reshape(-1), *flat, maps.plain, np.array(shape, np.int64), np.array(box, np.int64), out)
+    if maps is not None:
+        known = known or reading(geometry, maps, block, channels)
+        kernel.strip(x.reshape(-1), *known, out)
+        return
+    axes = geometry.axes  # extended by the general rules first
+    low, count = block.group * geometry.problem.channels_in + channels[0], channels[1] - channels[0]
+    x = _extended(geometry, block, low, count, x)
+    steps = [a.lattice.in_parts for a in axes]
+    index = tuple(
+        np.array(a.phases)[:, None] + np.arange(n) * s
+        for a, n, s in zip(axes, geometry.places(block), steps, strict=True)
+    )
+    own = Maps(index, plain(index[-1], steps[-1]), steps[-1])
+    known = _arguments(geometry, own, x.shape[1:], (0, x.shape[0]), (0, count), block, (0,) * AXES)
+    kernel.strip(x.reshape(-1), *known, out)
 
 
 def _extended(geometry: Geometry, block: Block, low: int, count: int, x: np.ndarray) -> np.ndarray:
