@@ -39,7 +39,8 @@ FUNCTIONS = {
     "conv": conv2, "conv2": conv2, "padarray": padarray, "imfilter": imfilter, "conj": np.conj,
     "rot90": lambda x, n: np.rot90(x, n), "floor": lambda v: int(np.floor(v)), "numel": np.size,
     "size": lambda x, d: x.shape[d - 1], "zeros": lambda r, c: np.zeros((int(r), int(c)), complex),
-    "max": max, "sum": np.sum, "array": np.array,
+    "max": lambda *v: max(*v) if len(v) > 1 else np.max(v[0]), "sum": np.sum, "abs": np.abs,
+    "norm": np.linalg.norm, "array": np.array,
     "upfirdn": lambda x, h, p, q: signal.upfirdn(h[0], x[0], p, q)[None],
 }  # fmt: skip
 
@@ -68,6 +69,7 @@ def matrix(text):
 
 
 def evaluated(text, names):
+    text = re.sub(r"\b(\w+)\(:\)", r"\1.ravel()", text)
     return eval(text, {"__builtins__": {}}, FUNCTIONS | names)
 
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 import firconv
 from firconv import identities, interop
-from firconv.identities import Implementation, Value, check, extensions, law, laws, shrinking, tables, values
+from firconv.identities import Implementation, Value, check, extensions, law, laws, shrinking, strangers, tables, values
 
 # ---- this library ------------------------------------------------------------------------------------------------
 
@@ -516,6 +516,16 @@ def test_replay_takes_the_numbers_of_a_report():
 def test_arguments_that_mean_nothing(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call()
+
+
+def test_a_function_that_never_returns_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(strangers, "PATIENCE", 0.2)
+    gate = threading.Event()
+    began = time.perf_counter()
+    with pytest.raises(ValueError, match="no answer within 0.2 s for 8 samples and 3 taps: give a function that ret"):
+        identities.of(lambda x, h, mode="full": gate.wait(20))
+    gate.set()
+    assert time.perf_counter() - began < 2
 
 
 def test_an_implementation_must_be_callable():

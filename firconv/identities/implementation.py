@@ -226,7 +226,7 @@ def of(value: Any, op: str = "convolve") -> Implementation:
     TypeError
         For anything else.
     ValueError
-        For a function whose output has the length of no mode.
+        For a function that fails or does not return, or whose output has the length of no mode.
     """
     if isinstance(value, Implementation):
         return value
@@ -235,11 +235,15 @@ def of(value: Any, op: str = "convolve") -> Implementation:
     found = {name: getattr(value, name) for name in OTHER if callable(getattr(value, name, None))}
     if not found and callable(value):
         found = {op: value}
+    name = getattr(value, "__name__", type(value).__name__)
     if not found:
         hint = f"interop.load({value!r})" if isinstance(value, str) else "the function itself"
         raise TypeError(f"implementation={value!r} is neither a function of (signal, taps) nor an object with convolve "
                         f"or correlate: pass {hint}")
-    return _described(getattr(value, "__name__", type(value).__name__), found)
+    try:
+        return _described(name, found)
+    except TimeoutError as error:
+        raise ValueError(f"{name}(x, h): {error} for 8 samples and 3 taps: give a function that returns") from error
 
 
 def _firconv(module: ModuleType) -> Implementation:

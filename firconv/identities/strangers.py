@@ -14,6 +14,7 @@ from firconv.identities.limits import within
 Array = np.ndarray
 Function = Callable[..., Any]
 MODES = ("full", "same", "valid")
+PATIENCE = 60.0  # seconds for one call, of which the first may compile
 
 
 def words(function: Function, known: tuple[str, ...]) -> set[str]:
@@ -37,8 +38,10 @@ def _answer(function: Function, ndim: int, taps: Array | None = None, **given: A
     """The result for ones and some taps as an array, or None where it raises."""
     h = np.ones((3,) * ndim) if taps is None else taps
     try:
-        return np.asarray(within(20, lambda: function(np.ones((8,) * ndim), h, **given)))
-    except Exception:  # whatever a stranger's function raises
+        return np.asarray(within(PATIENCE, lambda: function(np.ones((8,) * ndim), h, **given)))
+    except TimeoutError:
+        raise
+    except Exception:  # whatever else a stranger's function raises
         return None
 
 
@@ -59,7 +62,7 @@ def mode_of(name: str, function: Function, ndim: int) -> str:
     what = "8 samples and 3 taps" if ndim == 1 else f"8 samples and 3 taps along {ndim} axes"
     try:
         x, h = np.arange(8.0**ndim).reshape((8,) * ndim), np.ones((3,) * ndim)
-        shape = np.shape(within(20, lambda: function(x, h)))
+        shape = np.shape(within(PATIENCE, lambda: function(x, h)))
     except Exception as error:  # whatever a stranger's function raises
         raise ValueError(f"{name}(x, h): {what} raised {type(error).__name__}: {error}; give a "
                          "function of signal and taps, or an Implementation that says what it takes") from error
@@ -85,7 +88,7 @@ def _tap_at_zero(function: Function, ndim: int, count: int) -> int | None:
     h = np.zeros((count,) * ndim)
     h[...] = np.arange(1.0, count + 1)
     try:
-        y = np.asarray(within(20, lambda: function(x, h)))
+        y = np.asarray(within(PATIENCE, lambda: function(x, h)))
         return round(float(y[(6,) * ndim])) - 1
     except Exception:  # whatever a stranger's function raises
         return None

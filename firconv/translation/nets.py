@@ -32,6 +32,7 @@ def torch(source: Source) -> Code:
 def _torch_taps(code: Code) -> None:
     pieces.prepare(code)
     source = code.source
+    code.head = [line.replace("h.size", "h.numel()") for line in code.head]
     if source.taps is not None:
         code.imports.remove("import numpy as np")
         code.head = [
