@@ -137,7 +137,7 @@ def executed(path):
     import nbformat
 
     book = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(book, timeout=120, kernel_name="python3",
+    nbclient.NotebookClient(book, timeout=120, kernel_name="python3", extra_arguments=["--log-level=ERROR"],
                             resources={"metadata": {"path": str(FOLDER)}}).execute()
     return book
 
