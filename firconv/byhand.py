@@ -9,14 +9,15 @@ engine (`firconv.convolve`) computes the same numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import reduce
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-__all__ = ["WAYS", "convolve_by", "dft_matrix", "fourier", "integer_product", "polynomial", "shifted_impulses",
-           "shifted_signals", "sliding", "toeplitz", "toeplitz_product"]
+__all__ = ["WAYS", "convolve_by", "dft_matrix", "fourier", "integer_product", "minimal_filtering", "polynomial",
+           "shifted_impulses", "shifted_signals", "sliding", "toeplitz", "toeplitz_product"]
 
 Array = np.ndarray
 
@@ -44,11 +45,8 @@ def sliding(x: Any, h: Any) -> Array:
 def shifted_impulses(x: Any, h: Any) -> Array:
     """The table of shifted impulse responses: row k is x[k]·h[n − k], and the rows add up to y.
 
-    A signal is a sum of impulses, x[n] = Σₖ x[k]·δ[n − k]; each is answered by the taps, starting at k.
-
-    Returns
-    -------
-    array, shape (number of samples, N + K − 1 per axis)
+    A signal is a sum of impulses, x[n] = Σₖ x[k]·δ[n − k]; each is answered by the taps, starting at k. The shape is
+    (number of samples, N + K − 1 per axis).
 
     Examples
     --------
@@ -207,6 +205,58 @@ def _transformed(v: Array, sizes: tuple[int, ...]) -> Array:
     for axis, n in enumerate(sizes):
         v = np.moveaxis(np.tensordot(dft_matrix(n)[:, :v.shape[axis]], v, (1, axis)), 0, axis)
     return v
+
+
+def minimal_filtering(d: Any, g: Any) -> tuple[Array, Array]:
+    """(y, products): m outputs of r taps with m + r − 1 multiplications, Winograd's minimal filtering F(m, r), exactly.
+
+    y[n] = Σₖ g[k]·d[n + k] as Vₘᵀ·((Vᵣ·g) ⊙ (V⁻ᵀ·d)): V holds the powers of m + r − 2 points 0, 1, −1, 2, −2, … and of
+    infinity: the product of polynomials at these points, transposed. Only the products of what depends on d with what
+    depends on g count; the rest is constants. In fractions it is exact; in floating point it rounds more than the sum.
+
+    Parameters
+    ----------
+    d : array_like of int, m + r − 1 samples
+    g : array_like of int, r taps of a correlation
+
+    Raises
+    ------
+    ValueError
+        Fewer samples than taps, no taps, other numbers or dimensions.
+
+    Examples
+    --------
+    >>> y, products = minimal_filtering([3, -1, 4, 1, -5, 9], [2, -7, 1])
+    >>> y, len(products)
+    (array([ 17, -29,  -4,  46]), 6)
+    """
+    d, g = np.asarray(d), np.asarray(g)
+    if d.ndim != 1 or g.ndim != 1 or not d.size >= g.size >= 1 or not {d.dtype.kind, g.dtype.kind} <= set("iu"):
+        raise ValueError(f"minimal_filtering(d, g): {d.dtype} {d.shape} and {g.dtype} {g.shape}; give integers in one "
+                         "dimension, at least as many samples as taps")
+    points = [(k + 1) // 2 * (-1) ** (k + 1) for k in range(d.size - 1)]  # 0, 1, −1, 2, −2, …
+    products = _solved(_powers(points, d.size).T, d) * (_powers(points, g.size) @ g)
+    y = _powers(points, d.size - g.size + 1).T @ products
+    return y.astype(np.int64), products
+
+
+def _powers(points: list[int], count: int) -> Array:
+    """Rows p⁰ … p^(count − 1), and for infinity a one at the highest power."""
+    last = [Fraction(int(j == count - 1)) for j in range(count)]
+    return np.array([*([Fraction(p) ** j for j in range(count)] for p in points), last], dtype=object)
+
+
+def _solved(a: Array, b: Array) -> Array:
+    """a⁻¹·b in fractions, by elimination."""
+    rows: Any = np.column_stack([a, np.array([Fraction(int(v)) for v in b], dtype=object)])
+    for k in range(len(rows)):
+        pivot = next(i for i in range(k, len(rows)) if rows[i, k])
+        rows[[k, pivot]] = rows[[pivot, k]]
+        rows[k] = rows[k] / rows[k, k]
+        for i in range(len(rows)):
+            if i != k:
+                rows[i] = rows[i] - rows[i, k] * rows[k]
+    return rows[:, -1]
 
 
 #: The five ways, by name.

@@ -58,6 +58,14 @@ def test_integers_are_multiplied_with_signed_digits():
     assert byhand.integer_product(big, [2**20]).tolist() == [2**60, -(2**60)]
 
 
+@pytest.mark.parametrize("m, r", [(1, 1), (2, 3), (4, 3), (6, 3), (2, 2), (1, 5), (3, 4)])
+def test_minimal_filtering_is_correlation_in_as_many_products_as_samples(m, r):
+    d, g = integers(m + r - 1), integers(r)
+    y, products = byhand.minimal_filtering(d, g)
+    assert_array_equal(y, np.correlate(d, g, "valid"))
+    assert len(products) == m + r - 1
+
+
 def test_dft_matrix_is_numpys():
     v = RNG.standard_normal(7)
     assert_allclose(byhand.dft_matrix(7) @ v, np.fft.fft(v), atol=1e-13)
@@ -72,5 +80,7 @@ def test_errors():
         byhand.polynomial([], [1])
     with pytest.raises(ValueError, match=r"toeplitz\(h, shape=\(2, 2\)\): h has 1 dimensions"):
         byhand.toeplitz([1, 2], (2, 2))
+    with pytest.raises(ValueError, match=r"minimal_filtering\(d, g\): int64 \(2,\) and int64 \(3,\); give integers"):
+        byhand.minimal_filtering([1, 2], [1, 2, 3])
     with pytest.raises(TypeError, match="float64 and int64 in 1 dimensions; give integers in one"):
         byhand.integer_product([0.5], [1])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHOWN = 6  # blocks
+_METHODS = ("direct", "separable", "overlap_save", "fft", "gemm", "winograd")
 
 
 def costs(plans: Mapping[float, Any], xlabel: str = "taps", title: str = "Predicted time on one core") -> Figure:
@@ -20,7 +21,7 @@ def costs(plans: Mapping[float, Any], xlabel: str = "taps", title: str = "Predic
 
     Parameters
     ----------
-    plans : mapping of number to Plan
+    plans : mapping of number to Plan, or to a plan of a layer
         Of one kind of problem, by the size that varies: what stands on the horizontal axis.
     xlabel, title : str
 
@@ -40,13 +41,13 @@ def costs(plans: Mapping[float, Any], xlabel: str = "taps", title: str = "Predic
         raise ValueError(f"costs(plans): {len(plans)} plans make no line; give at least two")
     figure = new_figure(7.5, 4.4)
     ax = figure.subplots()
-    names = [m for m in ("direct", "separable", "overlap_save", "fft", "winograd")
-             if any(c.method == m and c.seconds for plan in plans.values() for c in plan.decision.candidates)]
-    for index, name in enumerate(names):
-        points = [(size, c.seconds) for size, plan in plans.items() for c in plan.decision.candidates
+    every = {size: getattr(plan, "candidates", None) or plan.decision.candidates for size, plan in plans.items()}
+    found = {c.method for candidates in every.values() for c in candidates if c.seconds}
+    for index, name in enumerate(sorted(found, key=_rank)):
+        points = [(size, c.seconds) for size, candidates in every.items() for c in candidates
                   if c.method == name and c.seconds]
         ax.plot(*zip(*points, strict=True), label=name, **(line(ax, index) | marks(index, len(points))))
-    chosen = [next(c.seconds for c in plan.decision.candidates if c.method == plan.method) for plan in plans.values()]
+    chosen = [next(c.seconds for c in every[size] if c.method == plan.method) for size, plan in plans.items()]
     ax.plot(list(plans), chosen, "o", color="black", markersize=11, markerfacecolor="none", label="chosen")
     ax.set(xscale="log", yscale="log")
     if len(plans) <= 8:
@@ -55,6 +56,11 @@ def costs(plans: Mapping[float, Any], xlabel: str = "taps", title: str = "Predic
     ax.legend(fontsize="small", handlelength=4)
     dress(ax, title, xlabel, "time (s)")
     return figure
+
+
+def _rank(method: str) -> tuple[int, str]:
+    """Methods in the order in which they are explained, others behind."""
+    return _METHODS.index(method) if method in _METHODS else len(_METHODS), method
 
 
 def overlap_save(samples: int, taps: int, length: int) -> Figure:
