@@ -31,7 +31,7 @@ WHOLE = "test_convolve.py"
 # module: (its kernels, or None for every compiled function; the tests that must notice; which of them)
 KERNELS = {
     "direct": (None, ["test_kernels_direct.py"], ""),
-    "dense": (None, ["test_dense.py"], "bits or products or footprint"),
+    "dense": (None, ["test_dense.py"], "bits or gradient or one_tap"),
     "fourier": (["prepare", "correlate", "_condition", "_filter", "_multiply", "_judge", "correlate_integers"],
                 ["test_kernels_fourier.py", WHOLE], "kernels_fourier or overlap_save"),
     "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_at_once"],

@@ -1,5 +1,7 @@
 """Dense layers by tiled products: the bits of the direct method, whatever the layer, blocks and workers."""
 
+import tracemalloc
+
 import numba
 import numpy as np
 import pytest
@@ -196,3 +198,30 @@ def test_gradient_of_few_channels_is_left_to_the_engine():
     assert outer.candidate(layer((1, 8, 20, 20), (4, 8, 3, 3))).method == "gemm"
     with pytest.raises(ValueError, match="method='gemm' cannot serve this layer"):
         nn.conv_weight_gradient(np.ones((1, 1, 6)), np.ones((1, 1, 8)), (1, 1, 3), method="gemm")
+
+
+# ── memory ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@whole
+@pytest.mark.parametrize("shape, kernel, words", [
+    ((1, 64, 224, 224), (64, 64, 3, 3), {"padding": 1}),
+    ((1, 512, 14, 14), (512, 512, 3, 3), {"padding": 1}),
+    ((1, 64, 112, 112), (256, 64, 1, 1), {}),
+    ((1, 3, 224, 224), (64, 3, 7, 7), {"stride": 2, "padding": 3}),
+    ((1, 64, 16000), (64, 64, 9), {"padding": 4}),
+])
+def test_a_layer_takes_32_mib_at_most_beside_its_arrays(shape, kernel, words):
+    """Beyond input, output and (transformed) weights; of the weights' gradient too."""
+    x, w = np.ones(shape, np.float32), RNG(1).standard_normal(kernel, dtype=np.float32)
+    layer = nn.plan(x, w, **words)
+    layer(x, workers=1)  # transforms the weights
+    tracemalloc.start()
+    y = layer(x, workers=2)
+    forward = tracemalloc.get_traced_memory()[1] - y.nbytes
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    gw = nn.conv_weight_gradient(y, x, kernel, workers=2, **words)
+    backward = tracemalloc.get_traced_memory()[1] - before - gw.nbytes
+    tracemalloc.stop()
+    assert forward <= 32 << 20 and backward <= 32 << 20

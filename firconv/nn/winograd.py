@@ -24,6 +24,7 @@ BOUND = "1e-5·max (|w|*|x|)"
 SPREAD = 64.0  # how much smaller than the largest tap the largest weights of another tap of a channel may be
 TILES = 48  # tiles of a block: enough to read the weights for
 SIZES = (4, 2)
+SHARES = 4  # tasks at the least; where panels make them, each transforms the samples again
 
 
 def serves(problem: Problem) -> bool:
@@ -76,7 +77,7 @@ class Blocks:
         self.columns = -(-wide // -(-wide // TILES))
         self.rows = min(range(1, min(self.every, max(1, TILES // self.columns)) + 1), key=self._waste)
         count = self.groups * -(-self.every // self.rows) * -(-wide // self.columns)
-        self.panels = max(1, min(self.all_panels, self.all_panels * count // TASKS))
+        self.panels = max(1, min(self.all_panels, self.all_panels * count // SHARES))
 
     def _waste(self, rows: int) -> float:
         """Relative time with blocks of so many rows: tiles filled up to six, weights read again, a last share."""
