@@ -119,11 +119,13 @@ def compiled(
     dtypes: Iterable[str] = ("float32", "float64", "int64"),
     *,
     reassociate: bool = False,
+    references: bool = True,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: compile a function for each element type it is called with, and register it for `warmup`.
 
     Without `signature` the function is a part of kernels, inlined into them and of no use to Python. `reassociate`
-    allows sums in another order; products are never assumed finite.
+    allows sums in another order; products are never assumed finite. A part without `references` makes no arrays, and
+    counts no references to those that it is given, which costs an atomic operation each.
 
     Examples
     --------
@@ -139,7 +141,7 @@ def compiled(
 
     def decorate(function: Callable[..., Any]) -> Any:
         if signature is None:
-            return _njit(**options, **_PART)(function)
+            return _njit(**options, **_PART, _nrt=references)(function)
         kernel = Kernel(function, signature, dtypes, options)
         _registry.append(kernel)
         return kernel

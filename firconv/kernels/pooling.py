@@ -16,12 +16,12 @@ import numpy as np
 from numba import int64
 
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import evens, fma, item, load, load_part, ratio, spread, store, store_part, top, width
+from firconv.kernels.lanes import evens, fma, item, lanes, load, load_part, ratio, spread, store, store_part, top, width
 
 INDEX = const(int64)
 
 
-@compiled()
+@compiled(references=False)
 def _both(v: Any, m: Any, unit: Any, mean: bool) -> Any:
     """The sum of both, or the larger."""
     return fma(unit, v, m) if mean else top(v, m)
@@ -30,7 +30,7 @@ def _both(v: Any, m: Any, unit: Any, mean: bool) -> Any:
 # --- over the rows --------------------------------------------------------------------------------------------------
 
 
-@compiled()
+@compiled(references=False)
 def _over(x: Any, p: int, at: Any, first: int, last: int, zero: Any, unit: Any, mean: bool) -> Any:
     """One vector of the rows at[first … last − 1], reduced."""
     m = load(x, p + item(at, first), zero)
@@ -39,7 +39,7 @@ def _over(x: Any, p: int, at: Any, first: int, last: int, zero: Any, unit: Any, 
     return m
 
 
-@compiled()
+@compiled(references=False)
 def _rows(
     x: Any, row: Any, lo: int, base: int, at: Any, first: int, last: int, n: int, empty: Any, unit: Any, mean: bool
 ) -> None:
@@ -66,7 +66,7 @@ def _rows(
 # --- along a row ----------------------------------------------------------------------------------------------------
 
 
-@compiled()
+@compiled(references=False)
 def _block(row: Any, j: int, stride: int, taps: int, dilation: int, zero: Any, unit: Any, mean: bool) -> Any:
     """A vector of outputs from j on, of stride 1 or 2."""
     if stride == 1:
@@ -82,7 +82,7 @@ def _block(row: Any, j: int, stride: int, taps: int, dilation: int, zero: Any, u
     return m
 
 
-@compiled()
+@compiled(references=False)
 def _samples(
     row: Any, j: int, stride: int, taps: int, dilation: int, spare: int, zero: Any, unit: Any, mean: bool
 ) -> Any:
@@ -96,7 +96,7 @@ def _samples(
     return load(row, spare, zero)
 
 
-@compiled()
+@compiled(references=False)
 def _along(
     row: Any, out: Any, to: int, end: int, n: int, stride: int, taps: int, dilation: int, spare: int,
     counts: Any, rows: Any, zero: Any, unit: Any, mean: bool,
@@ -116,17 +116,15 @@ def _along(
             store_part(out, to + j, m, min(size, n - j))
 
 
-@compiled()
+@compiled(references=False)
 def _windows(
-    x: Any, out: Any, box: Any, plane: int, at: Any, first: Any, last: Any, along: Any, counts: Any, rows: Any,
-    empty: Any, unit: Any, mean: bool,
+    x: Any, out: Any, row: Any, box: Any, plane: int, at: Any, first: Any, last: Any, along: Any, counts: Any,
+    rows: Any, empty: Any, unit: Any, mean: bool,
 ) -> None:  # fmt: skip
     """All windows of some rows of some planes."""
     n, lo, n_out, stride, taps, dilation = along[0], along[1], along[2], along[3], along[4], along[5]
     zero = spread(empty, 1, 1)
-    size = width(zero)
-    spare = max(lo + n, (n_out + size) * stride + taps * dilation) + 2 * size
-    row = np.full(spare + size, empty)
+    spare = len(row) - width(zero)
     begin, stop, r_begin, r_stop = box[0], box[1], box[2], box[3]
     per = len(first) * n_out
     for p in range(begin, stop):
@@ -135,6 +133,12 @@ def _windows(
             _rows(x, row, lo, p * plane, at, first[r], last[r], n, empty, unit, mean)
             _along(row, out, p * per + r * n_out, end, n_out, stride, taps, dilation, spare, counts, item(rows, r),
                    zero, unit, mean)  # fmt: skip
+
+
+@compiled(references=False)
+def _length(along: Any, size: int) -> int:
+    """Samples of the workspace: the row with its padding, what vectors may read behind it, and one vector to spare."""
+    return max(along[0] + along[1], (along[2] + size) * along[3] + along[4] * along[5]) + 3 * size
 
 
 @compiled(
@@ -151,7 +155,8 @@ def maxima(
     samples; along = (n, lo, outputs, stride, taps, dilation), with lo places of padding in front. Padding stands for
     `empty`. `counts` and `rows` are those of `means`.
     """
-    _windows(x, out, box, plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), False)
+    row = np.full(_length(along, lanes(x)), empty)
+    _windows(x, out, row, box, plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), False)
 
 
 @compiled(
@@ -163,13 +168,14 @@ def means(
     empty: Any,
 ) -> None:  # fmt: skip
     """The sum of each window divided by counts[j]·rows[r]; arguments as `maxima`, `empty` is 0."""
-    _windows(x, out, box, plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), True)
+    row = np.full(_length(along, lanes(x)), empty)
+    _windows(x, out, row, box, plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), True)
 
 
 # --- whole planes ---------------------------------------------------------------------------------------------------
 
 
-@compiled()
+@compiled(references=False)
 def _whole(x: Any, p: int, n: int, part: Any, wide: Any, zero: Any, unit: Any, mean: bool) -> Any:
     """n samples from p on, reduced: eight vectors at a time, then single ones, then samples."""
     size, many = width(zero), width(wide)
@@ -195,11 +201,10 @@ def _whole(x: Any, p: int, n: int, part: Any, wide: Any, zero: Any, unit: Any, m
     return s
 
 
-@compiled()
-def _planes(x: Any, out: Any, begin: int, end: int, n: int, empty: Any, unit: Any, mean: bool) -> None:
+@compiled(references=False)
+def _planes(x: Any, out: Any, part: Any, begin: int, end: int, n: int, empty: Any, unit: Any, mean: bool) -> None:
     """One result for every plane of n samples."""
     wide, zero = spread(empty, 8, 1), spread(empty, 1, 1)
-    part = np.empty(width(wide), x.dtype)
     for p in range(begin, end):
         s = _whole(x, p * n, n, part, wide, zero, unit, mean)
         out[p] = s / n if mean else s
@@ -208,10 +213,10 @@ def _planes(x: Any, out: Any, begin: int, end: int, n: int, empty: Any, unit: An
 @compiled(lambda t: (const(t), mutable(t), int64, int64, int64, t))
 def largest(x: Any, out: Any, begin: int, end: int, n: int, empty: Any) -> None:
     """The largest of the n samples of each plane begin … end − 1."""
-    _planes(x, out, begin, end, n, empty, x.dtype.type(1), False)
+    _planes(x, out, np.empty(8 * lanes(x), x.dtype), begin, end, n, empty, x.dtype.type(1), False)
 
 
 @compiled(lambda t: (const(t), mutable(t), int64, int64, int64, t), ("float32", "float64"))
 def average(x: Any, out: Any, begin: int, end: int, n: int, empty: Any) -> None:
     """The mean of the n samples of each plane begin … end − 1; `empty` is 0."""
-    _planes(x, out, begin, end, n, empty, x.dtype.type(1), True)
+    _planes(x, out, np.empty(8 * lanes(x), x.dtype), begin, end, n, empty, x.dtype.type(1), True)

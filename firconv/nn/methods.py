@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firconv.nn import dense, winograd
+from firconv.nn import dense, depthwise, winograd
 from firconv.planner import Candidate
 from firconv.problem import Problem
 
@@ -39,4 +39,5 @@ class Method:
 METHODS: tuple[Method, ...] = (
     Method("winograd", winograd.candidate, winograd.Winograd, winograd.objection),
     Method("gemm", dense.candidate, dense.Dense),
+    Method("depthwise", depthwise.candidate, depthwise.Depthwise),
 )

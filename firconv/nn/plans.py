@@ -231,6 +231,7 @@ def choose(
         raise ValueError(f"{op}(x, w): method={method!r} is unknown: use one of {known}")
     decision = planner.decide(problem, found, "auto" if asked else method, rtol, op)
     name = "direct" if decision.method == "shifted" else decision.method
+    own = [_by_groups(problem, c) for c in decision.candidates]
     if rtol is not None or not (asked or method == "auto") or not found.finite:
         extra: list[Candidate] = []
     else:
@@ -242,9 +243,17 @@ def choose(
             raise ValueError(f"{op}(x, w): method={method!r} cannot serve this layer: use method='auto' or 'direct'")
         name = method
     elif extra:
-        own = next(c for c in decision.candidates if c.method == name)
-        name = min((c for c in (own, *extra) if not c.why or c is own), key=lambda c: (c.shared, c.method)).method
-    return decision, _ranked([*decision.candidates, *extra], name), name
+        best = next(c for c in own if c.method == name)
+        name = min((c for c in (best, *extra) if not c.why or c is best), key=lambda c: (c.shared, c.method)).method
+    return decision, _ranked([*own, *extra], name), name
+
+
+def _by_groups(problem: Problem, c: Candidate) -> Candidate:
+    """A Fourier method calls its kernel for every group by itself."""
+    if c.method not in ("fft", "overlap_save") or problem.groups == 1 or c.seconds is None:
+        return c
+    more = cost.machine().call * (problem.groups - 1)
+    return replace(c, seconds=c.seconds + more, shared=c.shared + more)
 
 
 def _ranked(candidates: list[Candidate], name: str) -> tuple[Candidate, ...]:

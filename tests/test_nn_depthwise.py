@@ -1,0 +1,71 @@
+"""Depthwise layers: the same bits as the direct sum, whatever the shapes, ends and workers."""
+
+import numpy as np
+import pytest
+
+from firconv import nn
+
+BOUNDARIES = ("zero", "edge", "symmetric", "reflect", "wrap", "antisymmetric", ("zero", "wrap"), ["edge", "zero"])
+
+
+def layer(rng):
+    rank, channels, many, batch = (int(rng.integers(lo, hi)) for lo, hi in ((1, 3), (1, 5), (1, 3), (1, 3)))
+    kernel, stride, dilation, lengths = (
+        tuple(map(int, rng.integers(1, hi, rank))) for hi in (6, 4, 4, 70)
+    )
+    short = [max(0, (k - 1) * d + 1 - n) for k, d, n in zip(kernel, dilation, lengths, strict=True)]
+    padding = tuple((lo + int(rng.integers(0, 4)), int(rng.integers(0, 4))) for lo in short)
+    words = {"stride": stride, "padding": padding, "dilation": dilation, "groups": channels}
+    return (batch, channels, *lengths), (channels * many, 1, *kernel), words
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_bits_of_the_direct_sum(seed):
+    rng = np.random.default_rng(seed)
+    x_shape, w_shape, words = layer(rng)
+    boundary = BOUNDARIES[seed % 8] if len(w_shape) == 4 else BOUNDARIES[seed % 7]
+    kind = ("f4", "f8")[seed % 2]
+    x, w, bias = (rng.standard_normal(s).astype(kind) for s in (x_shape, w_shape, w_shape[0]))
+    x[rng.random(x_shape) < 0.01] = np.nan
+    plus = bias if seed % 3 else None
+    y = nn.conv(x, w, plus, method="depthwise", boundary=boundary, **words)
+    z = nn.conv(x, w, plus, method="direct", boundary=boundary, **words)
+    assert np.array_equal(y, z, equal_nan=True)
+
+
+@pytest.mark.parametrize(("length", "kernel", "stride"), [((300, 220), 3, 1), ((40, 3000), 5, 2), ((7, 7), 3, 1),
+                                                          ((1, 9000), (1, 9), 1), ((200, 14), 7, 3)])  # fmt: skip
+@pytest.mark.parametrize("channels", [1, 24])
+def test_tasks_do_not_change_the_bits(length, kernel, stride, channels):
+    rng = np.random.default_rng(1)
+    k = np.broadcast_to(kernel, 2)
+    x = rng.standard_normal((1, channels, *length)).astype("f4")
+    w, before = rng.standard_normal((channels, 1, *k)).astype("f4"), x.copy()
+    words = {"padding": tuple(map(int, k // 2)), "stride": stride, "groups": channels}
+    one, two = (nn.conv(x, w, method="depthwise", workers=n, **words) for n in (1, 2))
+    assert one.tobytes() == two.tobytes() and np.array_equal(x, before)
+    assert np.array_equal(one, nn.conv(x, w, method="direct", **words))
+
+
+def test_it_is_chosen_for_layers_of_networks():
+    for channels, n, k in ((96, 112, 3), (96, 56, 7), (96, 56, 31), (512, 7, 3)):
+        w = np.ones((channels, 1, k, k), np.float32)
+        layer = nn.plan(((1, channels, n, n), np.float32), w, padding=k // 2, groups=channels)
+        assert layer.method == "depthwise", str(layer)
+        assert "→ depthwise" in str(layer)
+
+
+def test_what_it_does_not_serve():
+    x, w = np.ones((1, 2, 9)), np.ones((2, 1, 3))
+    for x_, w_, words in ((x, np.ones((2, 2, 3)), {}), (x.astype("c16"), w, {"groups": 2}),
+                          (x, w, {"groups": 2, "boundary": "antireflect"}), (x.astype("f4"), w, {"groups": 2})):
+        with pytest.raises(ValueError, match="method='depthwise' cannot serve this layer: use method='auto'"):
+            nn.conv(x_, w_, method="depthwise", **words)
+    assert nn.conv(x, w * np.inf, groups=2, padding=1)[0, 0, 0] == np.inf  # absent terms stay absent
+
+
+def test_the_transposed_layer_of_stride_one_takes_it_too():
+    rng = np.random.default_rng(2)
+    x, w = rng.standard_normal((1, 32, 40, 40)).astype("f4"), rng.standard_normal((32, 1, 5, 5)).astype("f4")
+    y = nn.conv_transpose(x, w, padding=2, groups=32, method="depthwise")
+    assert np.array_equal(y, nn.conv(x, w[..., ::-1, ::-1], padding=2, groups=32, method="direct"))
