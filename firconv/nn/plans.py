@@ -267,7 +267,8 @@ def _ranked(candidates: list[Candidate], name: str) -> tuple[Candidate, ...]:
 
 def _compared(c: Candidate, best: float) -> str:
     plain = not c.why or c.why.endswith("the time")
-    return f"{c.shared / best:.1f}× the time" if plain else c.why
+    ratio = c.shared / best
+    return f"{ratio:.{1 if ratio < 9.95 else 0}f}× the time" if plain else c.why
 
 
 # ── plans that are remembered ─────────────────────────────────────────────────────────────────────────────────────────
