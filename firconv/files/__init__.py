@@ -72,6 +72,15 @@ def read(path: str | os.PathLike[str], key: str | None = None) -> Signal:
         Missing, a folder, or not readable.
     ValueError
         Unknown format, damaged or truncated, more than a reader can keep (see `firconv.files.images`).
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "dot.png"
+    >>> write(path, np.eye(3, dtype=np.uint8))
+    >>> found = read(path)
+    >>> found.kind, found.axes, found.array.dtype
+    ('image', (0, 1), dtype('uint8'))
     """
     _, module, name, _ = _route(path)
     reader: Callable[..., Signal] = getattr(importlib.import_module(f"firconv.files.{module}"), f"read_{name}")
@@ -100,6 +109,14 @@ def write(
         The folder is missing or closed to you.
     ValueError
         Unknown format, or one that does not hold these samples.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "tone.wav"
+    >>> write(path, np.sin(0.1 * np.arange(800)), rate=8000)
+    >>> read(path).rate, read(path).array.shape
+    (8000, (800,))
     """
     _, module, _, name = _route(path)
     signal = signal if isinstance(signal, Signal) else Signal(np.asarray(signal))

@@ -227,6 +227,12 @@ def of(value: Any, op: str = "convolve") -> Implementation:
         For anything else.
     ValueError
         For a function that fails or does not return, or whose output has the length of no mode.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> of(np.convolve).name
+    'convolve'
     """
     if isinstance(value, Implementation):
         return value

@@ -155,7 +155,14 @@ def register(name: str, text: str, latex: str, domain: str, kinds: str = "iufc")
 
 
 def every() -> tuple[Law, ...]:
-    """All laws, in the order in which they were written."""
+    """All laws, in the order in which they were written.
+
+    Examples
+    --------
+    >>> from firconv import identities
+    >>> identities.laws()[0].name, len(identities.laws()) > 50
+    ('commutes', True)
+    """
     from firconv.identities import algebra, boundaries, layers, spectrum, steps  # noqa: F401
 
     return tuple(_LAWS.values())

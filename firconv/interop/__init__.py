@@ -46,6 +46,11 @@ def load(name: str, op: str = "convolve") -> Implementation:
         If the library or module is not installed.
     ValueError
         For a name that is none, or a module without such a function.
+
+    Examples
+    --------
+    >>> load("scipy.ndimage:correlate", "correlate").name
+    'scipy.ndimage:correlate'
     """
     if name in _MAKERS:
         return _MAKERS[name]()
@@ -86,7 +91,13 @@ def function(name: str) -> Callable[..., Any]:
 
 
 def installed() -> tuple[str, ...]:
-    """Those of `NAMES` whose library is installed."""
+    """Those of `NAMES` whose library is installed.
+
+    Examples
+    --------
+    >>> {"numpy", "scipy"} <= set(installed())
+    True
+    """
     return tuple(name for name in NAMES if find_spec_of(_PACKAGES[name]) is not None)
 
 
