@@ -160,8 +160,8 @@ def every() -> tuple[Law, ...]:
     Examples
     --------
     >>> from firconv import identities
-    >>> identities.laws()[0].name, len(identities.laws()) > 50
-    ('commutes', True)
+    >>> "commutes" in [law.name for law in identities.laws()], len(identities.laws()) > 50
+    (True, True)
     """
     from firconv.identities import algebra, boundaries, layers, spectrum, steps  # noqa: F401
 
