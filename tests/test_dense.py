@@ -185,6 +185,17 @@ def test_nan_stays_with_the_weights_that_meet_it(where):
     assert np.allclose(fast, direct, rtol=1e-12, atol=1e-12, equal_nan=True)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_output_gradients_that_are_not_finite_make_no_nan_of_absent_samples(value):
+    """gy[0] meets x[−1], which the zero boundary makes absent, under the first tap and x[0], x[1] under the others."""
+    x, gy = np.abs(RNG(1).standard_normal((1, 2, 6))) + 1, np.ones((1, 8, 6))
+    gy[0, 3, 0] = value
+    gw = nn.conv_weight_gradient(gy, x, (8, 2, 3), method="gemm", padding=1)
+    finite = np.ones((8, 2, 3), bool)
+    finite[3, :, 1:] = False
+    assert np.array_equal(np.isfinite(gw), finite) and np.array_equal(gw[3, :, 1:], np.full((2, 2), value), True)
+
+
 @whole
 def test_long_sums_are_taken_block_by_block():
     """A chain of 400,000 additions of ones in float32 would be exact here; of 0.1 it would lose three digits."""

@@ -72,8 +72,10 @@ def of_weights(call: Words, gy: np.ndarray, x: np.ndarray, method: str, workers:
     fast = _fast(call, problem, method)
     if fast is not None:
         fast.run(problem, gy, x, gw, count)
-    else:
-        _through_engine(call, problem, (gy, x, gw), method, count)
+        if np.isfinite(gw).all() or np.isfinite(gy).all():
+            return gw
+        method = "direct"  # absent samples are zeros to the others, and a gradient that is not finite met them
+    _through_engine(call, problem, (gy, x, gw), method, count)
     return gw
 
 
