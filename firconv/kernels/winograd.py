@@ -117,6 +117,14 @@ def _gather(x: Any, row: int, columns: Any, p0: int, p1: int, shape: Any, strip:
 
 
 @compiled()
+def _clear(strip: Any, places: int, count: int, wide: int) -> None:
+    """Zero the channels that fill up the vectors: the memory may hold NaN of another block, and NaN·0 is NaN."""
+    for p in range(places):
+        for c in range(p * wide + count, (p + 1) * wide):
+            strip[c] = 0
+
+
+@compiled()
 def _silent(strip: Any, at: int, count: int) -> bool:
     """True where all channels of a sample are zero."""
     for c in range(count):
@@ -279,6 +287,7 @@ def block(
     strip = y[padded * down * across * PANEL :]
     like, found = spread(f4(0), 1, 1), 0
     step = shape[GROUPS] * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
+    _clear(strip, high * span, shape[CHANNELS], wide)
     for g in range(box[0], box[1]):
         image, i, t = g // shape[TILE_ROWS], g % shape[TILE_ROWS], (g - box[0]) * broad
         for a in range(high):
