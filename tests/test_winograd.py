@@ -240,13 +240,36 @@ def test_what_it_does_not_serve(change):
                 method="winograd", **change)
 
 
+def uneven(ratio):
+    """Weights whose taps differ by `ratio`, between the corner and the rest: the most that the error can grow with."""
+    rng = RNG(18)
+    w = rng.uniform(0.5, 1, (64, 64, 3, 3)) * rng.choice([-1, 1], (64, 64, 3, 3))
+    return (w * np.maximum.outer([1, 1, ratio], [1, 1, ratio])).astype(np.float32)
+
+
+@whole
+def test_the_promise_holds_for_taps_as_uneven_as_auto_takes():
+    w, x = uneven(winograd.SPREAD * 0.9), np.zeros((1, 64, 56, 56), np.float32)
+    x[:, :, 1::8, 1::8] = noise(17, 1, 64, 7, 7)
+    found = nn.plan(x, w)
+    assert found.method == "winograd"
+    exact = nn.conv(x.astype(float), w.astype(float), method="direct")
+    for m in (2, 4):
+        assert (np.abs(run(x, w, None, m) - exact) <= 1e-5 * largest(x, w, m)).all()
+
+
+@whole
+def test_uneven_taps_are_left_to_other_methods():
+    assert nn.plan(((1, 64, 56, 56), np.float32), uneven(2 * winograd.SPREAD)).method != "winograd"
+
+
 @whole
 def test_weights_with_tiny_taps_are_left_to_other_methods():
     w = noise(19, 64, 64, 3, 3)
     w[:, 5, 2, 2] *= 1e-4
     found = nn.plan(((1, 64, 56, 56), np.float32), w, padding=1)
     assert found.method != "winograd"
-    assert next(c for c in found.candidates if c.method == "winograd").why == "some taps are tiny"
+    assert next(c for c in found.candidates if c.method == "winograd").why == "some taps are small"
 
 
 @pytest.mark.parametrize("shape, kernel, words", LAYERS)

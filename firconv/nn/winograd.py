@@ -21,7 +21,9 @@ from firconv.planner import Candidate
 from firconv.problem import Ints, Problem
 
 BOUND = "1e-5·max (|w|*|x|)"
-SPREAD = 64.0  # how much smaller than the largest tap the largest weights of another tap of a channel may be
+#: How much smaller than a channel's largest tap the largest weights of another of its taps may be. A sample that only
+#: the small tap meets carries the rounding of the large ones: the error grows with the ratio, to half the promise at 8.
+SPREAD = 8.0
 TILES = 48  # tiles of a block: enough to read the weights for
 SIZES = (4, 2)
 SHARES = 4  # tasks at the least; where panels make them, each transforms the samples again
@@ -55,10 +57,10 @@ def size(problem: Problem) -> int:
 
 
 def objection(weights: np.ndarray) -> str:
-    """Why weights (groups, O, I, *K) forbid the promise: the largest of some tap, over the outputs, is tiny; or ""."""
+    """Why weights (groups, O, I, *K) forbid the promise: the largest of some tap, over the outputs, is small; or ""."""
     taps = np.abs(weights).max(axis=1).reshape(weights.shape[0], weights.shape[2], -1)
     even = taps.min(axis=-1) * SPREAD >= taps.max(axis=-1)
-    return "" if even.all() else "some taps are tiny"
+    return "" if even.all() else "some taps are small"
 
 
 # ── blocks of tiles ───────────────────────────────────────────────────────────────────────────────────────────────────
