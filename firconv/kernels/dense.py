@@ -24,6 +24,7 @@ INDEX = const(int64)
 FLOATS = ("float32", "float64")
 ROWS = 6  # 12 sums, two vectors of samples and one weight make 15 of 16 registers
 CHUNK = 288  # taps whose weights and samples stay in the first-level cache
+CHAIN = 256  # positions of one sum of the gradient: their panel stays in the first-level cache
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -246,40 +247,57 @@ def _total(out: Any, at: int, more: Any) -> Any:
     return fma(out.dtype.type(1), load(out, at, more), more)
 
 
+@compiled()
+def _summed(
+    x: Any, first: int, g: Any, at: int, offsets: Any, bases: Any, s0: int, s1: int, step: int, count: int,
+    out: Any, to: int,
+) -> None:  # fmt: skip
+    """out[to + c, :] += Σ_s Σ_k g[at + (s − s0)·step + k, :]·x[base[s] + first + offset[c] + k] for k < count."""
+    zero = spread(x.dtype.type(0), 2, 1)
+    size, taps = width(zero), len(offsets)
+    for c in range(0, taps, ROWS):
+        c1, c2, c3 = min(c + 1, taps - 1), min(c + 2, taps - 1), min(c + 3, taps - 1)
+        c4, c5 = min(c + 4, taps - 1), min(c + 5, taps - 1)
+        p0, p1, p2, p3 = item(offsets, c), item(offsets, c1), item(offsets, c2), item(offsets, c3)
+        p4, p5 = item(offsets, c4), item(offsets, c5)
+        a0 = a1 = a2 = a3 = a4 = a5 = zero
+        for s in range(s0, s1):
+            j, i = at + (s - s0) * step * size, item(bases, s) + first
+            i0, i1, i2, i3, i4, i5 = i + p0, i + p1, i + p2, i + p3, i + p4, i + p5
+            for k in range(count):
+                v = load(g, j + k * size, zero)
+                a0 = fma(item(x, i0 + k), v, a0)
+                a1 = fma(item(x, i1 + k), v, a1)
+                a2 = fma(item(x, i2 + k), v, a2)
+                a3 = fma(item(x, i3 + k), v, a3)
+                a4 = fma(item(x, i4 + k), v, a4)
+                a5 = fma(item(x, i5 + k), v, a5)
+        a0, a1, a2 = (_total(out, (to + c) * size, a0), _total(out, (to + c1) * size, a1),
+                      _total(out, (to + c2) * size, a2))  # fmt: skip
+        a3, a4, a5 = (_total(out, (to + c3) * size, a3), _total(out, (to + c4) * size, a4),
+                      _total(out, (to + c5) * size, a5))  # fmt: skip
+        store(out, (to + c) * size, a0)
+        store(out, (to + c1) * size, a1)
+        store(out, (to + c2) * size, a2)
+        store(out, (to + c3) * size, a3)
+        store(out, (to + c4) * size, a4)
+        store(out, (to + c5) * size, a5)
+
+
 @compiled(lambda t: (const(t), const(t), INDEX, INDEX, int64, int64, mutable(t)), FLOATS)
 def outer(x: Any, g: Any, offsets: Any, bases: Any, count: int, panels: int, out: Any) -> None:
-    """out[panel, c, :] += Σ_base Σ_p g[panel, base, p, :]·x[base + offset[c] + p] for runs of `count` positions."""
-    zero = spread(x.dtype.type(0), 2, 1)
-    size, taps, runs = width(zero), len(offsets), len(bases)
+    """out[panel, c, :] += Σ_base Σ_p g[panel, base, p, :]·x[base + offset[c] + p] for runs of `count` positions.
+
+    A sum of about CHAIN positions is added at a time: long chains would lose digits.
+    """
+    size, runs = width(spread(x.dtype.type(0), 2, 1)), len(bases)
+    some = max(1, CHAIN // count)
     for panel in range(panels):
-        for c in range(0, taps, ROWS):
-            c1, c2, c3 = min(c + 1, taps - 1), min(c + 2, taps - 1), min(c + 3, taps - 1)
-            c4, c5 = min(c + 4, taps - 1), min(c + 5, taps - 1)
-            p0, p1, p2, p3 = item(offsets, c), item(offsets, c1), item(offsets, c2), item(offsets, c3)
-            p4, p5 = item(offsets, c4), item(offsets, c5)
-            a0 = a1 = a2 = a3 = a4 = a5 = zero
-            for s in range(runs):
-                at, i = (panel * runs + s) * count * size, item(bases, s)
-                i0, i1, i2, i3, i4, i5 = i + p0, i + p1, i + p2, i + p3, i + p4, i + p5
-                for k in range(count):
-                    v = load(g, at + k * size, zero)
-                    a0 = fma(item(x, i0 + k), v, a0)
-                    a1 = fma(item(x, i1 + k), v, a1)
-                    a2 = fma(item(x, i2 + k), v, a2)
-                    a3 = fma(item(x, i3 + k), v, a3)
-                    a4 = fma(item(x, i4 + k), v, a4)
-                    a5 = fma(item(x, i5 + k), v, a5)
-            to = panel * taps
-            a0, a1, a2 = (_total(out, (to + c) * size, a0), _total(out, (to + c1) * size, a1),
-                          _total(out, (to + c2) * size, a2))  # fmt: skip
-            a3, a4, a5 = (_total(out, (to + c3) * size, a3), _total(out, (to + c4) * size, a4),
-                          _total(out, (to + c5) * size, a5))  # fmt: skip
-            store(out, (to + c) * size, a0)
-            store(out, (to + c1) * size, a1)
-            store(out, (to + c2) * size, a2)
-            store(out, (to + c3) * size, a3)
-            store(out, (to + c4) * size, a4)
-            store(out, (to + c5) * size, a5)
+        for s in range(0, runs, some):
+            for k in range(0, count, CHAIN):
+                at = ((panel * runs + s) * count + k) * size
+                most = min(CHAIN, count - k)
+                _summed(x, k, g, at, offsets, bases, s, min(s + some, runs), count, most, out, panel * len(offsets))
 
 
 @compiled(lambda t: (const(t), int64, int64, int64, mutable(t)), FLOATS)

@@ -2,12 +2,14 @@
 
     gw[o, i, k] = Σ_n Σ_t gy[n, o, t]·x̃[n, i, t·stride + k·dilation − lo]
 
-A task owns some input and output channels of the gradient and walks through all positions, block by block: the sum of
-a block is added to the sum of those before, so the order does not depend on the workers.
+A task owns some input and output channels of the gradient and walks through all positions, block by block: the sums of
+a block are added to those before, so the order does not depend on the workers. A layer with one tap is read in place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import prod
@@ -18,12 +20,14 @@ import numpy as np
 from firconv import threads
 from firconv.nn import costs
 from firconv.nn.dense import serves
-from firconv.nn.geometry import TASKS, Block, Geometry, Maps, read, tile
+from firconv.nn.geometry import TASKS, Block, Geometry, Maps, read, reading, tile
 from firconv.planner import Candidate
 from firconv.problem import Ints, Problem
 
 FEW = 4  # output channels of a group, below which the vectors would be nearly empty
-POSITIONS = 512  # of a block: a panel of its output gradients stays in the first-level cache
+POSITIONS = 512, 2048  # of a block, at least and at most: many, so that little Python runs between the kernels
+SAMPLES = 1 << 20  # bytes that a block of more than the least positions reads
+KEPT = 256  # steps of all tasks together, up to which they are remembered
 
 
 def candidate(problem: Problem) -> Candidate | None:
@@ -43,6 +47,27 @@ def run(problem: Problem, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers
             _outer(problem)(*arrays, workers, False)
 
 
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A block of positions in a task: the arguments of the kernels.
+
+    Attributes
+    ----------
+    samples, turned : key and size of the arrays for the samples (None: x itself) and for the output gradients
+    reading, turning : arguments of ``kernels.dense.strip`` (None for the general rules) and ``channels_last``
+    offsets, bases, count : arguments of ``kernels.dense.outer``
+    """
+
+    block: Block
+    samples: tuple[Any, int] | None
+    reading: tuple[Any, ...] | None
+    turned: tuple[Any, int]
+    turning: tuple[np.ndarray, np.ndarray]
+    offsets: np.ndarray
+    bases: np.ndarray
+    count: int
+
+
 class Outer:
     """How one layer's gradient is cut."""
 
@@ -53,6 +78,7 @@ class Outer:
         self.ins, self.outs = _shares(problem, self.geometry.phases, self.panel)
         self._rooms: list[dict[Any, np.ndarray]] = []
         self._tables: dict[Any, np.ndarray] = {}
+        self._known: dict[Any, list[Step]] = {}
 
     def __call__(self, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int, joined: bool) -> None:
         p = self.problem
@@ -71,33 +97,59 @@ class Outer:
         room = self._rooms.pop() if self._rooms else {}
         panels, taps = -(-(outs[1] - outs[0]) // self.panel), prod(p.taps[1:]) * (ins[1] - ins[0])
         total = np.zeros(panels * taps * self.panel, p.dtype)
-        for block in self.positions:
-            self._block(Block(group, *block, outs), ins, (gy.reshape(-1), x, total), joined, room)
-        step = p.channels_in * prod(p.taps[1:])
-        first = (group * p.channels_out + outs[0]) * step + ins[0] * prod(p.taps[1:])
-        kernel.channels_first(total, taps, outs[1] - outs[0], step, gw.reshape(-1)[first:])
+        gy, flat = gy.reshape(-1), x.reshape(-1)
+        for step in self._steps(task, joined):
+            samples = flat
+            if step.samples is not None:
+                samples = _room(room, *step.samples, x.dtype)
+                read(self.geometry, self.maps, step.block, ins, x, samples, step.reading)
+            turned = _room(room, *step.turned, x.dtype)
+            kernel.channels_last(gy, *step.turning, turned)
+            kernel.outer(samples, turned, step.offsets, step.bases, step.count, panels, total)
+        row = p.channels_in * prod(p.taps[1:])
+        first = (group * p.channels_out + outs[0]) * row + ins[0] * prod(p.taps[1:])
+        kernel.channels_first(total, taps, outs[1] - outs[0], row, gw.reshape(-1)[first:])
         self._rooms.append(room)
 
-    def _block(self, block: Block, ins: tuple[int, int], arrays: Any, joined: bool, room: dict[Any, Any]) -> None:
-        """Add one block of positions: rows joined to one run, with zeros between them, or one run each."""
-        from firconv.kernels import dense as kernel
+    def _steps(self, task: Any, joined: bool) -> Iterable[Step]:
+        """The blocks of a task; those of a small layer are remembered."""
+        group, ins, outs = task
+        made = (self._step(Block(group, *block, outs), ins, joined) for block in self.positions)
+        p = self.problem
+        tasks = p.groups * -(-p.channels_out // self.outs) * -(-p.channels_in // self.ins)
+        if tasks * len(self.positions) > KEPT:
+            return made
+        found = self._known.get((task, joined))
+        if found is None:
+            found = self._known[task, joined] = list(made)
+        return found
 
-        gy, x, total = arrays
-        places, panel = self.geometry.places(block), self.panel
+    def _step(self, block: Block, ins: tuple[int, int], joined: bool) -> Step:
+        """One block of positions: rows joined to one run, with zeros between them, or one run each."""
+        places, panel, channels = self.geometry.places(block), self.panel, ins[1] - ins[0]
         images, (planes, rows, columns) = block.images[1] - block.images[0], block.count
         count = (rows - 1) * places[2] + columns if joined else columns
         panels = -(-(block.channels[1] - block.channels[0]) // panel)
-        samples = _room(room, ("x", ins[1] - ins[0], places, images), self._size(places, ins) * images, x.dtype)
-        read(self.geometry, self.maps, block, ins, x, samples)
         runs = images * planes * (1 if joined else rows)
         key = ("g", count, runs, panels, block.channels[1], joined)
-        turned = _room(room, key, panels * runs * count * panel, x.dtype)
-        kernel.channels_last(gy, *self._turning(block, count, places[2] if joined else count, runs), turned)
-        steps = [(self._size(places, ins), images), (places[1] * places[2], planes)]
-        steps += [] if joined else [(places[2], rows)]
+        turned = key, panels * runs * count * panel
+        turning = self._turning(block, count, places[2] if joined else count, runs)
+        if not self.geometry.busy:
+            offsets, bases = self._in_place(block, ins)
+            return Step(block, None, None, turned, turning, offsets, bases, count)
+        size = self._size(places, ins)
+        steps = [(size, images), (places[1] * places[2], planes)] + ([] if joined else [(places[2], rows)])
         bases = np.array([sum(i) for i in product(*(range(0, n * s, s) for s, n in steps))], np.int64)
-        offsets = self._offsets(ins[1] - ins[0], places)
-        kernel.outer(samples, turned, offsets, bases, count, panels, total)
+        known = None if self.maps is None else reading(self.geometry, self.maps, block, ins)
+        samples = ("x", channels, places, images), size * images
+        return Step(block, samples, known, turned, turning, self._offsets(channels, places), bases, count)
+
+    def _in_place(self, block: Block, ins: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Where the channels, and the images, of a block lie in x, for a layer with one tap."""
+        p, length = self.problem, self.geometry.signal[2]
+        first = (block.group * p.channels_in + ins[0]) * length + block.first[2]
+        images = np.arange(*block.images, dtype=np.int64) * (p.groups * p.channels_in * length)
+        return np.arange(ins[1] - ins[0], dtype=np.int64) * length, images + first
 
     def _offsets(self, channels: int, places: Ints) -> np.ndarray:
         found = self._tables.get((channels, places))
@@ -134,9 +186,11 @@ def _room(room: dict[Any, np.ndarray], key: Any, size: int, dtype: np.dtype) -> 
 
 
 def _positions(geometry: Geometry) -> list[tuple[tuple[int, int], Ints, Ints]]:
-    """(images, first, count) of blocks of about POSITIONS positions."""
-    lengths = (geometry.problem.signal[0], *geometry.outputs)
-    sizes = tile(geometry, lengths, POSITIONS)
+    """(images, first, count) of blocks of positions, whose samples take about SAMPLES bytes."""
+    p = geometry.problem
+    lengths = (p.signal[0], *geometry.outputs)
+    room = SAMPLES // (p.dtype.itemsize * p.channels_in * geometry.phases)
+    sizes = tile(geometry, lengths, min(max(room, POSITIONS[0]), POSITIONS[1]))
     cuts = [[(lo, min(t, n - lo)) for lo in range(0, n, t)] for n, t in zip(lengths, sizes, strict=True)]
     return [((n[0], n[0] + n[1]), (a[0], b[0], c[0]), (a[1], b[1], c[1])) for n, a, b, c in product(*cuts)]
 
