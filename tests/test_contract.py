@@ -1,5 +1,6 @@
 """The contract: the fast path never changes the answer. Every clause with data that breaks a naive fast path."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -203,6 +204,24 @@ def test_quiet_after_loud(dtype, loud, k):
         error = np.abs(result[start : start + 60] - values)
         promise = tolerance(dtype, k, "auto") * np.linalg.norm(h.astype("f8")) * energy
         assert np.all(error <= np.maximum(promise, tolerance(dtype, k, "direct") * magnitude))
+
+
+@pytest.mark.parametrize("method", ["overlap_save", "fft"])
+@pytest.mark.parametrize("dtype, loud, quiet", [("float64", 1e300, 1e-20), ("float32", 1e36, 1e-12)])
+def test_the_guard_sees_samples_that_vanish_beside_the_loudest(method, dtype, loud, quiet):
+    """Scaled by the loudest, the quiet samples and their squares are zero; the outputs over them are not."""
+    noise = generator(19).standard_normal(30_000)
+    x = np.where(np.arange(30_000) < 100, loud * noise, quiet * noise).astype(dtype)
+    h = generator(20).standard_normal(1025).astype(dtype)
+    plan = firconv.plan(x, h)
+    tau = {"float32": 1e-4, "float64": 1e-10}[dtype]
+    forced = firconv.plan(x, h, method=method)
+    forced.decision = dataclasses.replace(forced.decision, tau=tau)
+    for result in (plan(x), forced(x)):
+        values, energy, magnitude = extended(x, h, 5000, 5060)
+        promise = tau * np.linalg.norm(h.astype("f8")) * energy
+        allowed = np.maximum(promise, tolerance(dtype, 1025, "direct") * magnitude)
+        assert np.all(np.abs(result[5000:5060] - values) <= allowed)
 
 
 @pytest.mark.parametrize("method", ["auto", "direct"])

@@ -191,7 +191,7 @@ def correlate(
         return None
     work, found, exponents, broken = _condition(spectrum, blocks, wanted, found, limits)
     _filter(spectrum, work, out, exponents)
-    unsure = None if tau is None else _judge(spectrum, work, found, out, tau)
+    unsure = None if tau is None else _judge(spectrum, blocks, work, found, out, tau)
     for place in broken:
         guard.overlay(blocks[place], spectrum.weights, spectrum.support, out[place])
     return unsure
@@ -281,9 +281,13 @@ def _multiply(x: NDArray[Any], h: NDArray[Any]) -> NDArray[Any]:
 
 
 def _judge(
-    spectrum: Spectrum, x: NDArray[Any], found: guard.Survey, out: NDArray[Any], tau: float
+    spectrum: Spectrum, blocks: NDArray[Any], x: NDArray[Any], found: guard.Survey, out: NDArray[Any], tau: float
 ) -> NDArray[np.bool_] | None:
-    """Mark the outputs that the guard does not vouch for, and write the exact zeros of silent footprints."""
+    """Mark the outputs that the guard does not vouch for, and write the exact zeros of silent footprints.
+
+    Energies are those of the scaled blocks x; what is silent is read from the samples as they came, because small ones
+    next to very large ones vanish when they are scaled.
+    """
     batch, wanted = x.shape[: -len(spectrum.lengths) - 1], out.shape[-len(spectrum.lengths) :]
     limits = _limits(spectrum, tau)
     with np.errstate(invalid="ignore"):
@@ -295,8 +299,9 @@ def _judge(
     for some in (places[i : i + CHUNK] for i in range(0, len(places), CHUNK)):
         index = tuple(np.array(axis) for axis in zip(*some, strict=True))
         rows = np.flatnonzero(suspect)[places.index(some[0]) :][: len(some)]
-        some_x = x[index] if batch else x[None]
-        failed, zero = spectrum.footprints(wanted).judge(some_x, factor, wild[rows], spectrum.spread)
+        some_x, given = (x[index], blocks[index]) if batch else (x[None], blocks[None])
+        present = np.isfinite(given) & (given != 0)
+        failed, zero = spectrum.footprints(wanted).judge(some_x, present, factor, wild[rows], spectrum.spread)
         shape = (len(some), *out.shape[len(batch) :])
         for place, f, z in zip(some, np.broadcast_to(failed, shape), np.broadcast_to(zero, shape), strict=True):
             unsure[place] = f

@@ -82,6 +82,7 @@ def correlate(
     if broken:
         clean = np.where(np.isfinite(part), part, 0).astype(out.dtype)
         peak = max(float(np.abs(clean.real).max()), float(np.abs(clean.imag).max()))
+    present = clean != 0  # before scaling, under which small samples next to very large ones vanish
     bend = _exponent(peak), _exponent(max(np.abs(weights.real).max(), np.abs(weights.imag).max()))
     clean, taps = _ldexp(clean, -bend[0]), _ldexp(weights, -bend[1])
     points = max(lead + len(clean), len(out) + len(weights) - 1 - lead, 1 << 12)
@@ -92,7 +93,7 @@ def correlate(
     if any(bend):
         with np.errstate(over="ignore", under="ignore"):
             out[...] = _ldexp(out, sum(bend))
-    unsure = None if tau is None else _judge(clean, taps, lead, out, tau, points, parallel)
+    unsure = None if tau is None else _judge(clean, present, taps, lead, out, tau, points, parallel)
     if broken:
         _overlay(part, weights, lead, out)
     return unsure
@@ -196,9 +197,19 @@ def _measure(x: NDArray[Any]) -> guard.Survey:
 
 
 def _judge(
-    x: NDArray[Any], w: NDArray[Any], lead: int, out: NDArray[Any], tau: float, points: int, parallel: Parallel
+    x: NDArray[Any],
+    present: NDArray[np.bool_],
+    w: NDArray[Any],
+    lead: int,
+    out: NDArray[Any],
+    tau: float,
+    points: int,
+    parallel: Parallel,
 ) -> NDArray[np.bool_] | None:
-    """Compare S[n] of every output with the guard's threshold, from running sums whose rounding is allowed for."""
+    """Compare S[n] of every output with the guard's threshold, from running sums whose rounding is allowed for.
+
+    Squares of small samples vanish next to large ones, so what is silent is read from the samples `present`.
+    """
     factor = guard.factor(out.dtype, math.log2(points) + 2, tau)
     energy = _running(_power(x))
     need = (1.001 * factor**2 + 2.0**-52 * len(x)) * energy[-1]
@@ -214,7 +225,7 @@ def _judge(
     if wild:
         _mark_wild(x, lead, len(w), guard.RANGE - spread, failed)
     if empty.any():
-        count = _running(_power(x) != 0)
+        count = _running(present)
         for begin in range(0, len(out), STRIP):
             here = slice(begin, begin + STRIP)
             silent = np.broadcast_to(_window(count, begin - lead, len(w), failed[here]) == 0, failed[here].shape)
@@ -225,8 +236,8 @@ def _judge(
 
 def _mark_wild(x: NDArray[Any], lead: int, taps: int, room: float, failed: NDArray[np.bool_]) -> None:
     """Mark outputs whose samples range too widely: log2 of S[n] over their geometric mean, at least C, above `room`."""
-    power = _power(x)
-    energy, count, logs = _running(power), _running(power != 0), _running(np.log2(np.where(power > 0, power, 1)) / 2)
+    size = np.abs(x).astype(np.float64)
+    energy, count, logs = _running(_power(x)), _running(size != 0), _running(np.log2(np.where(size > 0, size, 1)))
     for begin in range(0, len(failed), STRIP):
         bad = failed[begin : begin + STRIP]
         seen, many, total = (_window(r, begin - lead, taps, bad) for r in (energy, count, logs))

@@ -338,9 +338,9 @@ class Footprints:
         return total, np.zeros((len(values), *[1] * (dims + 1)))
 
     def judge(
-        self, x: NDArray[Any], factor: float, wild: NDArray[np.bool_], spread: float
+        self, x: NDArray[Any], present: NDArray[np.bool_], factor: float, wild: NDArray[np.bool_], spread: float
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return which outputs of blocks (blocks, I, *N) fail, and which see nothing but zeros.
+        """Return which outputs of blocks (blocks, I, *N) fail, and which see no sample `present`.
 
         An output passes if S[n] ≥ factor · ‖x‖₂ and, in the blocks marked wild, if S[n] over the geometric mean of the
         samples ≠ 0 under its taps, which is at least C of them, times the taps' C stays in range.
@@ -357,12 +357,12 @@ class Footprints:
         failed = energy - slack < need
         silent = np.zeros(failed.shape, bool)
         if failed.any() or wild.any():
-            silent = self._count(parts) == 0
+            silent = self._count([present]) == 0
         if wild.any():
             failed[wild] |= self._wild([p[wild] for p in parts], (energy + slack)[wild], spread)
         return failed & ~silent, silent
 
-    def _count(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    def _count(self, parts: list[NDArray[Any]]) -> NDArray[np.float64]:
         """Numbers ≠ 0 under the taps of each output."""
         return np.rint(self.sums(np.asarray(np.sum([p != 0 for p in parts], axis=0, dtype=np.float64)))[0])
 
