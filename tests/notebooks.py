@@ -57,13 +57,17 @@ def pictures(cell):
 
 def text(cell):
     """What a cell prints and returns, apart from figures."""
-    parts = []
+    parts, streaming = [], False
     for output in cell["outputs"]:
         data = output.get("data", {})
-        if output["output_type"] == "stream" and output["name"] == "stdout":
+        printed = output["output_type"] == "stream" and output["name"] == "stdout"
+        if printed and streaming:  # where a print is cut into messages is chance
+            parts[-1] += "".join(output["text"])
+        elif printed:
             parts.append("".join(output["text"]))
         elif "text/plain" in data and not {"image/png", "text/html"} & set(data):
             parts.append("".join(data["text/plain"]))
+        streaming = printed
     return "\n".join(part.strip("\n") for part in parts)
 
 

@@ -102,3 +102,9 @@ def test_a_changed_output_is_noticed():
     assert list(checker.changed(before, after)) == []
     after["cells"][0]["outputs"].pop()
     assert list(checker.changed(before, after)) == ["code cell 1: 0 figures, 1 committed"]
+
+
+def test_where_a_print_is_cut_into_messages_does_not_matter():
+    pieces = ["a\nb\n"], ["a\nb", "\n"], ["a", "\nb\n"]
+    whole, cut, inside = ({"outputs": [printed(text) for text in texts]} for texts in pieces)
+    assert checker.text(whole) == checker.text(cut) == checker.text(inside) == "a\nb"
