@@ -148,7 +148,8 @@ class Separable:
         for term in self.terms[1:]:
             more = np.empty(out.shape, out.dtype)
             self._term(term, block, more)
-            out += more
+            with np.errstate(invalid="ignore", over="ignore"):  # Inf - Inf, which the repair below takes out
+                out += more
         if self.kernel is not None and not np.isfinite(block).all():
             self._repair(block, out)
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -14,6 +15,12 @@ from firconv import identities, interop
 from firconv.identities import Implementation, Value, check, extensions, law, laws, shrinking, strangers, tables, values
 
 # ---- this library ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Search by tries only: the seconds of a busy machine decide nothing here."""
+    monkeypatch.setattr(shrinking, "smallest", partial(shrinking.smallest, seconds=120))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from numpy.testing import assert_array_equal
 import firconv
 
 PACKAGE = Path(firconv.__file__).parent
-X = np.random.default_rng(0).standard_normal(20_000 if numba.config.DISABLE_JIT else 200_000)  # plain loops
+X = np.random.default_rng(0).standard_normal(4_000 if numba.config.DISABLE_JIT else 200_000)  # plain loops
 JOBS = [
     ("direct", X, np.hanning(33), {"boundary": "reflect"}), ("fft", X[:50_000], np.hanning(800), {}),
     ("overlap_save", X, np.hanning(1500), {}), ("auto", X.astype("f4"), np.hanning(400).astype("f4"), {"down": 3}),

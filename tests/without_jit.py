@@ -21,6 +21,7 @@ TESTS = (
     "test_signal",
     "test_streaming",
     "test_threads",
+    "test_unsure",
     "test_planner",
 )
 ENGINE = (
