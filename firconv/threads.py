@@ -151,3 +151,26 @@ def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> 
 
 
 _DONE = object()
+
+
+def abandon(thread: threading.Thread) -> None:
+    """Ask a thread that nobody waits for to end: a loop in Python stops, compiled code first has to return.
+
+    Examples
+    --------
+    >>> from contextlib import suppress
+    >>> def count():
+    ...     with suppress(SystemExit):  # it would be printed
+    ...         while True:
+    ...             pass
+    >>> endless = threading.Thread(target=count, daemon=True)
+    >>> endless.start()
+    >>> abandon(endless)
+    >>> endless.join(20)
+    >>> endless.is_alive()
+    False
+    """
+    import ctypes
+
+    if thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from firconv.threads import abandon
+
 
 class Refused(Exception):
     """One call gave no usable result; the text says why. Other arguments may fare better."""
@@ -90,7 +92,10 @@ def _in_thread(f: Callable[..., Any], given: tuple[Any, ...], seconds: float) ->
     thread = Thread(target=work, name="firconv.identify", daemon=True)
     thread.start()
     thread.join(seconds)
-    return box[0] if box else None
+    if not box:
+        abandon(thread)
+        return None
+    return box[0]
 
 
 def _array(value: Any) -> Any:

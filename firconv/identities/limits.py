@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from firconv.threads import abandon
+
 
 def within(seconds: float, call: Callable[[], Any]) -> Any:
-    """What the call returns or raises; one that does not come back in time is left behind in its thread.
+    """What the call returns or raises; one that does not come back in time is abandoned.
 
     Raises
     ------
@@ -34,6 +36,7 @@ def within(seconds: float, call: Callable[[], Any]) -> Any:
     worker.start()
     worker.join(seconds)
     if not found:
+        abandon(worker)
         raise TimeoutError(f"no answer within {seconds:g} s")
     value, error = found[0]
     if error is not None and not isinstance(error, Exception):
