@@ -529,11 +529,13 @@ def test_some_samples_that_are_no_numbers_are_kept_and_said(here, capsys):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_in_the_middle_nothing_is_left(tmp_path, number, code):
+    """A shell starts what runs in the background deaf to Ctrl-C, and the tests with it."""
     with soundfile.SoundFile(tmp_path / "in.wav", "w", 44_100, 2, "PCM_16") as file:
         for _ in range(600):
             file.write(np.zeros((44_100, 2), "int16"))
     (tmp_path / "out.wav").write_text("old")
-    running = process(["filter", "in.wav", "-o", "out.wav", "--lowpass", "30", "--workers", "1"], cwd=tmp_path)
+    words = ["filter", "in.wav", "-o", "out.wav", "--lowpass", "30", "--workers", "1"]
+    running = process(words, cwd=tmp_path, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".firconv-*")) and time.monotonic() < deadline:
         time.sleep(0.01)
