@@ -248,8 +248,8 @@ class Pool:
             out = np.empty(self.shape, self.dtype)
             out.real, out.imag = (self._real(part, count) for part in (x.real, x.imag))
             return out
-        if x.dtype == np.uint64 and self._work.kind == "i":  # they order as signed ones with the top bit turned
-            x = x.astype(np.uint64).view(np.int64) ^ _TOP
+        if x.dtype.kind == "u" and self._work == np.int64:  # they order as signed ones with the top bit turned
+            x = x.astype(np.uint64, order="C").view(np.int64) ^ _TOP
             return self._real(x, count).view(np.uint64) ^ np.uint64(1 << 63)
         return self._real(x, count).astype(self.dtype, copy=False)
 
@@ -288,10 +288,11 @@ class Pool:
         """Tap by tap in NumPy: for long doubles."""
         w = self._every
         out, before = np.full(self.shape, 0 if self._counted else -np.inf, self.dtype), (slice(None),) * 2
-        for taps in product(*map(range, w.kernel)):
-            cuts = [_cut(w, axis, k) for axis, k in enumerate(taps)]
-            to, at = ((*before, *(cut[i] for cut in cuts)) for i in (0, 1))
-            out[to] = (np.add if self._counted else np.maximum)(out[to], x[at])
+        with np.errstate(invalid="ignore"):  # ∞ − ∞
+            for taps in product(*map(range, w.kernel)):
+                cuts = [_cut(w, axis, k) for axis, k in enumerate(taps)]
+                to, at = ((*before, *(cut[i] for cut in cuts)) for i in (0, 1))
+                out[to] = (np.add if self._counted else np.maximum)(out[to], x[at])
         if self._counted:
             for axis in range(len(w.kernel)):
                 count = _count(w, axis, self._counted).astype(self.dtype)
