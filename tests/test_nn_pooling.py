@@ -1,14 +1,16 @@
 """Pools: agreement with torch and with windows written out, NaN, every dtype, the contract."""
 
+import warnings
 from itertools import product
 
 import numpy as np
 import pytest
 
+import firconv
 from firconv import nn
 from firconv.nn import pooling, words
 
-KINDS = ("f2", "f4", "f8", "g", ">f4", "?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
+KINDS = ("f2", "f4", "f8", "g", ">f2", ">f4", "?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i8", ">u8")
 
 
 def pool(rng, rank):
@@ -52,6 +54,18 @@ def test_avg_pool_agrees_with_torch(rank, seed):
         assert y.shape == z.shape and np.max(np.abs(y - z)) <= 2.0**-52 * np.prod(size) * np.max(np.abs(x))
 
 
+@pytest.mark.parametrize("lengths", [(2,), (2, 7)])
+def test_a_first_window_may_hang_over_the_end_too(lengths):
+    torch = pytest.importorskip("torch")
+    x, rank = np.random.default_rng(2).standard_normal((1, 2, *lengths)), len(lengths)
+    for run in ("max_pool", "avg_pool"):
+        z = getattr(torch.nn.functional, f"{run}{rank}d")(torch.tensor(x), 3, stride=2, ceil_mode=True).numpy()
+        y = getattr(nn, run)(x, 3, stride=2, ceil_mode=True)
+        assert y.shape == z.shape and np.allclose(y, z, rtol=0, atol=1e-15)
+        with pytest.raises(ValueError, match="the kernel is larger than the padded input"):
+            getattr(nn, run)(x, 5, stride=2, ceil_mode=True)
+
+
 def written_out(x, size, keywords, mean, counted=True, ceil_mode=False):
     """Every window, sample by sample, in exact or long arithmetic."""
     w = words.windows(words.Words("pool", **keywords), x.shape, size, ceil_mode)
@@ -76,7 +90,7 @@ def test_every_type(kind):
     x = (rng.standard_normal((2, 3, 11, 9)) * 100).astype(kind)
     if x.dtype.kind in "iu":
         limits = np.iinfo(x.dtype)
-        x = rng.integers(limits.min, limits.max, x.shape, x.dtype, endpoint=True)
+        x = rng.integers(limits.min, limits.max, x.shape, limits.dtype.newbyteorder("="), endpoint=True).astype(kind)
     words_ = {"stride": (2, 3), "padding": 1, "dilation": 1}
     y, z = nn.max_pool(x, 3, **words_), written_out(x, 3, words_, False)
     assert y.dtype == x.dtype.newbyteorder("=") and np.array_equal(y, z.astype(y.dtype))
@@ -166,6 +180,36 @@ def test_pools_are_remembered_and_forgotten():
     assert len(pooling._pools) <= 256
 
 
+def test_strides_beyond_the_input_take_no_memory():
+    x = np.arange(12.0).reshape(1, 1, 12)
+    assert nn.max_pool(x, 2, stride=2**31 - 1).tolist() == [[[1.0]]]
+    assert nn.avg_pool(x, 2, stride=2**31 - 1).tolist() == [[[0.5]]]
+
+
+@pytest.mark.parametrize("boundary", ["zero", "edge", "symmetric", "reflect", "wrap", "antireflect", ("constant", 2.0)])
+@pytest.mark.parametrize("lengths", [(9,), (9, 8), (5, 7, 6)])
+def test_a_mean_is_a_decimated_box_filter(boundary, lengths):
+    x, rank = np.random.default_rng(10).standard_normal((2, 3, *lengths)), len(lengths)
+    for size in (2, 3, 4):
+        low, box = (size - 1) // 2, np.full((size,) * rank, size**-rank)
+        words_ = {"axes": tuple(range(2, rank + 2)), "origin": (low,) * rank, "down": 2}
+        y = nn.Sequential([nn.Pad(((low, size // 2),) * rank, boundary), nn.AvgPool(size, stride=2)])(x)
+        assert np.allclose(y, firconv.correlate(x, box, "same", boundary=boundary, **words_), rtol=0, atol=1e-13)
+        left = nn.avg_pool(x, size, stride=2, padding=((low, size // 2),) * rank, count_include_pad=False)
+        assert np.allclose(left, firconv.correlate(x, box, "same", boundary="omit", **words_), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "g"])
+def test_opposite_infinities_are_nan_in_their_windows_and_no_warning(kind):
+    x = np.zeros((1, 1, 12), kind)
+    x[..., 4], x[..., 5] = np.inf, -np.inf
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.argwhere(np.isnan(nn.avg_pool(x, 2)[0, 0])).tolist() == [[2]]
+        assert nn.avg_pool(x, 3)[0, 0, 0] == 0
+        assert nn.max_pool(x, 2)[0, 0].tolist() == [0, 0, np.inf, 0, 0, 0]
+
+
 BAD = [
     (lambda: nn.max_pool(np.ones((2, 3)), 2), ValueError, r"max_pool\(x, size\): x has shape \(2, 3\), 2 dimensions"),
     (lambda: nn.avg_pool(np.ones((1, 1, 4)), 5), ValueError, "the kernel is larger than the padded input"),
@@ -178,6 +222,14 @@ BAD = [
     (lambda: nn.avg_pool(np.ones((1, 1, 4)), 2, padding=3, count_include_pad=False), ValueError, "without any sample"),
     (lambda: nn.max_pool(np.ones((1, 1, 4), object), 2), TypeError, "x has dtype object"),
     (lambda: nn.global_avg_pool(np.ones((0, 1, 4))), ValueError, "x is empty"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), None), TypeError, r"max_pool\(x, size\): size=None is not an int"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), {2}), TypeError, r"max_pool\(x, size\): size=\{2\} is not an int"),
+    (lambda: nn.avg_pool(np.ones((1, 1, 4)), 2, padding={1}), TypeError, r"padding=\{1\} is not an int"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), 2, ceil_mode="no"), TypeError, "ceil_mode='no' is neither True nor False"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), 2, ceil_mode=[]), TypeError, r"ceil_mode=\[\] is neither True nor False"),
+    (lambda: nn.AvgPool(2, count_include_pad="no"), TypeError, r"AvgPool\(…\): count_include_pad='no' is neither"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4)), 2, stride=10**30), ValueError, "must be at most 2147483647: no array"),
+    (lambda: nn.max_pool(np.ones((1, 1, 4, 4)), 2, padding=2**30), ValueError, "outputs of 16 samples: use less"),
     (lambda: nn.max_pool(np.ones((1, 1, 4)), [2], workers=0), ValueError, "workers=0 must be at least 1"),
 ]  # fmt: skip
 

@@ -285,9 +285,9 @@ def recalled(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float
         found = _plans.get(key)
     except TypeError:  # a keyword was a list or an array
         again = words.hashable(call)
-        if isinstance(again.boundary, list):
-            return make(again, x.shape, x.dtype, w, method, rtol)
-        return recalled(again, x, w, method, rtol)
+        if words.is_hashable(again, method, rtol):
+            return recalled(again, x, w, method, rtol)
+        return make(again, x.shape, x.dtype, w, method, rtol)
     if found is not None and _same(found.weights, w):
         return found
     found = make(call, x.shape, x.dtype, w.copy(), method, rtol)

@@ -49,7 +49,7 @@ def max_pool(
         As `conv`; padding holds no samples.
     dilation : int or one per axis
     ceil_mode : bool
-        Keep a last window that begins in x, or in the padding before it, and ends beyond the padding.
+        Keep a last window, even the only one, that begins in x or in the padding before it, and ends beyond the padding.
     workers : int, optional
         Threads to use; never changes the result.
 
@@ -120,7 +120,8 @@ def avg_pool(
     """
     x = _checked("avg_pool", x)
     call = Words("avg_pool", stride, padding, dilation)
-    return _recalled(call, x, size, ceil_mode, "all" if count_include_pad else "samples")(x, workers)
+    counted = "all" if words.truth(call, "count_include_pad", count_include_pad) else "samples"
+    return _recalled(call, x, size, ceil_mode, counted)(x, workers)
 
 
 def global_max_pool(x: ArrayLike, *, workers: int | None = None) -> np.ndarray:
@@ -147,7 +148,7 @@ def global_max_pool(x: ArrayLike, *, workers: int | None = None) -> np.ndarray:
     array([ 5., 11.])
     """
     x = _checked("global_max_pool", x)
-    return _recalled(Words("global_max_pool"), x, None, False, False)(x, workers)
+    return _recalled(Words("global_max_pool"), x, x.shape[2:], False, False)(x, workers)
 
 
 def global_avg_pool(x: ArrayLike, *, workers: int | None = None) -> np.ndarray:
@@ -174,7 +175,7 @@ def global_avg_pool(x: ArrayLike, *, workers: int | None = None) -> np.ndarray:
     array([2.5, 8.5])
     """
     x = _checked("global_avg_pool", x)
-    return _recalled(Words("global_avg_pool"), x, None, False, "all")(x, workers)
+    return _recalled(Words("global_avg_pool"), x, x.shape[2:], False, "all")(x, workers)
 
 
 def _checked(op: str, x: Any) -> np.ndarray:
@@ -193,7 +194,10 @@ def _recalled(call: Words, x: np.ndarray, size: Any, ceil_mode: bool, counted: s
     try:
         found = _pools.get(key)
     except TypeError:  # a keyword was a list or an array
-        return _recalled(words.hashable(call), x, words.tuples(size), ceil_mode, counted)
+        again, size = words.hashable(call), words.tuples(size)
+        if words.is_hashable(again, size):
+            return _recalled(again, x, size, words.truth(again, "ceil_mode", ceil_mode), counted)
+        return Pool(again, x.shape, x.dtype, size, ceil_mode, counted)
     if found is None:
         found = Pool(call, x.shape, x.dtype, size, ceil_mode, counted)
         if len(_pools) >= 256:
@@ -217,15 +221,15 @@ class Pool:
         if kind.kind == "c" and not counted:
             raise TypeError(f"{call}: x is complex, and complex numbers have no order: pool np.abs(x), or its parts")
         self._counted = counted
-        self._every = w = words.windows(call, x_shape, x_shape[2:] if size is None else size, ceil_mode)
+        self._every = w = words.windows(call, x_shape, size, ceil_mode)
         self.windows = None if w.kernel == w.lengths and not any(map(any, w.pads)) and max(w.dilation) == 1 else w
         self.shape = (*x_shape[:2], *w.outputs)
         self.dtype, self._work = _types(kind, bool(counted))
         self._planes, self._plane = prod(x_shape[:2]), prod(x_shape[2:])
         if self.windows is not None:
             self._tables = _tables(call, w, counted, counted == "samples" or kind.kind in "biu")
-            self._along = np.array([w.lengths[-1], w.pads[-1][0], w.outputs[-1], w.stride[-1], w.kernel[-1],
-                                    w.dilation[-1]])  # fmt: skip
+            step = w.stride[-1] if w.outputs[-1] > 1 else 1
+            self._along = np.array([w.lengths[-1], w.pads[-1][0], w.outputs[-1], step, w.kernel[-1], w.dilation[-1]])
         self._tasks = self._boxes(1 if self.windows is None else len(self._tables[1]))
         self._kernel: Callable[..., None] | None = None
 

@@ -32,6 +32,9 @@ class _Pool(Layer):
         if self.stride is None:
             object.__setattr__(self, "stride", self.size)
         object.__setattr__(self, "ndim", frozen_words(self, ("size", "stride", "dilation")))
+        for name in ("ceil_mode", "count_include_pad"):
+            if hasattr(self, name):
+                object.__setattr__(self, name, words.truth(f"{type(self).__name__}(…)", name, getattr(self, name)))
 
     def __repr__(self) -> str:
         return written(self, "size", skip={"stride"} if self.stride == self.size else ())

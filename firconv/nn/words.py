@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from firconv import boundary as bd
 from firconv import describe
 from firconv.problem import Ints, Problem, extent
 
+#: The largest number that a word may be, and the most outputs of a channel.
+MOST = 2**31 - 1
 PADDINGS = ("valid", "same", "same_lower", "causal")
 Pads = tuple[tuple[int, int], ...]
 
@@ -64,6 +67,15 @@ def tuples(value: Any) -> Any:
     return tuple(map(tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
+def is_hashable(*values: Any) -> bool:
+    """True if these words can be remembered; otherwise one is wrong, or the boundary is a list."""
+    try:
+        hash(values)
+    except TypeError:
+        return False
+    return True
+
+
 # ── numbers per axis ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -81,7 +93,22 @@ def integer(call: Any, name: str, value: Any, least: int) -> int:
         raise TypeError(f"{call}: {name}={value!r} is not an int: give a whole number of at least {least}") from None
     if number < least:
         raise ValueError(f"{call}: {name}={value!r} must be at least {least}")
+    if number > MOST:
+        raise ValueError(f"{call}: {name}={value!r} must be at most {MOST}: no array is so long")
     return number
+
+
+def truth(call: Any, name: str, value: Any) -> bool:
+    """True or False, and no word or array that might mean either.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, int) and value in (0, 1)):
+        raise TypeError(f"{call}: {name}={value!r} is neither True nor False: give one of them")
+    return bool(value)
 
 
 def per_axis(call: Any, name: str, value: Any, count: int, least: int = 1) -> Ints:
@@ -179,9 +206,14 @@ def outputs(call: Any, lengths: Ints, extents: Ints, stride: Ints, padded: Pads,
                 f"({kernel[axis]} taps, dilation {dilation[axis]}), the input has {n} + padding {lo} + {hi} = "
                 f"{n + lo + hi}: use a padding of {e - n} in all, or a kernel that spans at most {n + lo + hi}"
             )
-    return tuple(
+    found = tuple(
         (n + lo + hi - e) // s + 1 for n, e, s, (lo, hi) in zip(lengths, extents, stride, padded, strict=True)
     )
+    if prod(found) > max(MOST, prod(lengths)):
+        raise ValueError(
+            f"{call}: padding={call.padding!r} makes {prod(found)} outputs of {prod(lengths)} samples: use less padding"
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -220,14 +252,19 @@ def windows(call: Words, x_shape: Ints, size: Any, ceil_mode: bool) -> Windows:
     dilation = per_axis(call, "dilation", call.dilation, count)
     extents = tuple(map(extent, kernel, dilation))
     padded = pads(call, call.padding, lengths, extents, stride)
-    found = outputs(call, lengths, extents, stride, padded, kernel, dilation)
-    if ceil_mode:
-        more = ((n + lo + hi - e) % s > 0 for n, e, s, (lo, hi) in zip(lengths, extents, stride, padded, strict=True))
-        found = tuple(
-            t + (extra and t * s < n + lo)
-            for t, extra, n, s, (lo, _) in zip(found, more, lengths, stride, padded, strict=True)
-        )
+    reach = padded
+    if truth(call, "ceil_mode", ceil_mode):
+        reach = tuple(map(_stretched, lengths, extents, stride, padded))
+    found = outputs(call, lengths, extents, stride, reach, kernel, dilation)
     return Windows(lengths, kernel, stride, dilation, padded, found)
+
+
+def _stretched(n: int, e: int, stride: int, pair: tuple[int, int]) -> tuple[int, int]:
+    """The padding with the places that a last window needs which begins before the end of x."""
+    lo, hi = pair
+    room = n + lo + hi - e
+    start = room + -room % stride
+    return (lo, hi + start - room) if 0 <= start < n + lo else pair
 
 
 # ── the problem of a layer ────────────────────────────────────────────────────────────────────────────────────────────
