@@ -180,6 +180,11 @@ def test_float32_stays_float32():
     (lambda: nn.vgg(17), ValueError, r"vgg\(17\): no such network; use 11, 13, 16, 19"),
     (lambda: nn.resnet(20), ValueError, r"resnet\(20\): no such network; use 18, 34, 50, 101, 152"),
     (lambda: nn.fit([nn.Flatten()], np.zeros((2, 1)), [0]), ValueError, "2 inputs, 1 labels"),
+    (lambda: nn.fit([nn.Flatten()], np.zeros((2, 1)), None), ValueError, r"labels has shape \(\): give one class"),
+    (lambda: nn.accuracy(nn.Flatten(), np.zeros((2, 1)), "x"), ValueError, "for each of the 2 inputs"),
+    (lambda: nn.accuracy(None, np.zeros((2, 1)), [0, 0]), TypeError, r"accuracy\(layers\): None is no layer"),
+    (lambda: nn.initial(3), TypeError, r"initial\(shape\): shape=3 is not a tuple of ints"),
+    (lambda: nn.from_onnx(3), TypeError, r"from_onnx\(model\): 3 is no model; give a path"),
     (lambda: nn.fit([nn.Flatten()], np.zeros((1, 1)), [0], momentum=1), ValueError, "0 ≤ momentum < 1"),
 ])
 def test_errors(call, kind, message):

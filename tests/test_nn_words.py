@@ -103,6 +103,7 @@ BAD = [
     (call(boundary=["zero"]), ValueError, "has 1 entries for 2 filtered axes"),
     (call(bias=np.ones(4)), ValueError, r"bias has shape \(4,\), the layer has 6 output channels"),
     (call(method="gemmini"), ValueError, "method='gemmini' is unknown: use one of auto, direct"),
+    (call(rtol="x"), ValueError, r"conv\(x, w\): rtol='x' must be a positive number"),
     (call(rtol=1e-40), ValueError, "rtol=1e-40 cannot be reached"),
     (call(x=np.ones((0, 4, 9, 8))), ValueError, r"conv\(x, w\): x is empty"),
     (call(w=np.ones(W.shape, object)), TypeError, r"conv\(x, w\): w has dtype object"),

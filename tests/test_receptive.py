@@ -176,7 +176,7 @@ def test_the_table_indents_branches():
 
 
 def test_only_layers_have_fields():
-    with pytest.raises(TypeError, match="a int is no layer; give layers of firconv.nn"):
+    with pytest.raises(TypeError, match="3 is no layer; give layers of firconv.nn"):
         receptive_field(3)
 
 

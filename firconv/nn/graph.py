@@ -14,7 +14,14 @@ Value = TypeVar("Value")
 
 
 class Node(NamedTuple):
-    """One step of a graph: a layer, or a join without branches, on the values of these names."""
+    """One step of a graph: a layer, or a join without branches, on the values of these names.
+
+    Examples
+    --------
+    >>> from firconv import nn
+    >>> nn.Node("sum", nn.Add(), ("a", "input")).inputs
+    ('a', 'input')
+    """
 
     name: str
     layer: Layer
@@ -31,6 +38,8 @@ class Graph(Composite):
 
     Raises
     ------
+    TypeError
+        Anything that is no `Node` of a layer.
     ValueError
         No nodes, or a name that is not there yet.
 
@@ -50,6 +59,8 @@ class Graph(Composite):
     def __init__(self, *nodes: Node) -> None:
         known = {self.INPUT}
         for node in nodes:
+            if not isinstance(node, Node) or not isinstance(node.layer, Layer):
+                raise TypeError(f"Graph(…): {node!r} is no Node of a layer; give Node(name, layer, inputs), one each")
             missing = [name for name in node.inputs if name not in known]
             if missing or not node.inputs:
                 raise ValueError(f"Graph(…): node {node.name!r} reads {missing or 'nothing'}; nodes come in the order "

@@ -54,7 +54,7 @@ class Layer:
 
     def __call__(self, x: Any) -> np.ndarray:
         """The layer's output for a batch of shape (N, C, *spatial)."""
-        return self.fold(_forward, _combine, np.asarray(x))
+        return self.fold(_forward, _combine, batch(f"{type(self).__name__}(…)(x)", x))
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The output of this leaf."""
@@ -88,6 +88,40 @@ class Layer:
         from firconv.nn.summary import summary
 
         return summary(self, input_shape)
+
+
+def batch(call: str, x: Any) -> np.ndarray:
+    """An array of numbers with a batch axis, and at least one more.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else.
+    """
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{call}: x is a masked array, and layers know no mask: fill it (x.filled(0)) or pass x.data")
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{call}: x={x!r} is no array ({error}): give numbers (N, C, *spatial)") from error
+    if x.dtype.kind not in "biufc":
+        raise TypeError(f"{call}: x has dtype {x.dtype}, which holds no numbers: give numbers (N, C, *spatial)")
+    if x.ndim < 2:
+        raise ValueError(f"{call}: x has shape {x.shape}: give a batch, (N, C, *spatial) or (N, features)")
+    return x
+
+
+def shape_of(call: str, value: Any) -> Shape:
+    """A shape (C, *spatial), or (features,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else.
+    """
+    from firconv.nn import words
+
+    return words.shape(call, "input_shape", tuple(value.shape) if isinstance(value, np.ndarray) else value)
 
 
 def _forward(layer: Layer, x: np.ndarray) -> np.ndarray:

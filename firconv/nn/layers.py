@@ -43,7 +43,9 @@ class Convolution(Valued):
         object.__setattr__(self, "groups", words.integer(call, "groups", self.groups, 1))
         object.__setattr__(self, "boundary", list(self.boundary) if isinstance(self.boundary, list) else self.boundary)
         if self.w.shape[0] % self.groups:
-            raise ValueError(f"{call}: {self.w.shape[0]} channels (w.shape[0]) do not divide into groups={self.groups}")
+            fits = ", ".join(str(g) for g in range(1, self.w.shape[0] + 1) if self.w.shape[0] % g == 0)
+            raise ValueError(f"{call}: {self.w.shape[0]} channels (w.shape[0]) do not divide into "
+                             f"groups={self.groups}: groups may be {fits}")
         for name in ("stride", "dilation"):
             words.per_axis(call, name, getattr(self, name), self.ndim)
         count = frozen_words(self, ("stride", "dilation"))

@@ -26,7 +26,7 @@ def as_layer(layers: Any, name: str) -> Layer:
         return layers
     if isinstance(layers, (list, tuple)):
         return Sequential(*layers)
-    raise TypeError(f"{name}(layers): a {type(layers).__name__} is no layer; give layers of firconv.nn, or a list of "
+    raise TypeError(f"{name}(layers): {layers!r} is no layer; give layers of firconv.nn, or a list of "
                     "them (from_torch and from_onnx convert models)")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,8 @@ def _loaded(model: Any) -> Any:
 
     if isinstance(model, onnx.ModelProto):
         return model
+    if not isinstance(model, (str, os.PathLike, bytes)):
+        raise TypeError(f"from_onnx(model): {model!r} is no model; give a path, its bytes or an onnx.ModelProto")
     return onnx.load_model_from_string(model) if isinstance(model, bytes) else onnx.load(model)
 
 

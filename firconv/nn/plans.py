@@ -75,6 +75,13 @@ class LayerPlan:
     candidates : everything considered, cheapest first
     shape, dtype : of the result
     weights : as given, (O, C/groups, *K)
+
+    Examples
+    --------
+    >>> from firconv import nn
+    >>> edges = nn.plan(np.zeros((1, 1, 5)), [[[1.0, -1.0]]])
+    >>> edges.shape, edges(np.array([[[1.0, 4, 9, 16, 25]]]))
+    ((1, 1, 4), array([[[-3., -5., -7., -9.]]]))
     """
 
     def __init__(
@@ -229,6 +236,8 @@ def choose(
     if not asked and method not in ("auto", "direct", "overlap_save", "fft", "reference"):
         known = ", ".join(["auto", "direct", "overlap_save", "fft", *names, "reference"])
         raise ValueError(f"{op}(x, w): method={method!r} is unknown: use one of {known}")
+    if rtol is not None and not (isinstance(rtol, (int, float)) and rtol > 0):
+        raise ValueError(f"{op}(x, w): rtol={rtol!r} must be a positive number")
     decision = planner.decide(problem, found, "auto" if asked else method, rtol, op)
     name = "direct" if decision.method == "shifted" else decision.method
     own = [_by_groups(problem, c) for c in decision.candidates]

@@ -115,7 +115,9 @@ class Affine(Valued):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", frozen(self.scale, "Affine(scale, shift)", "scale", 1))
-        object.__setattr__(self, "shift", frozen_bias(self.shift, "Affine(scale, shift)", self.scale.size))
+        object.__setattr__(self, "shift", frozen_bias(self.shift, "Affine(scale, shift)", self.scale.size, "shift"))
+        if self.shift is None:
+            raise TypeError("Affine(scale, shift): shift=None is no number per channel: give zeros for none")
 
     @property
     def parameters(self) -> int:  # type: ignore[override]

@@ -49,7 +49,7 @@ def max_pool(
         As `conv`; padding holds no samples.
     dilation : int or one per axis
     ceil_mode : bool
-        Keep a last window, even the only one, that begins in x or in the padding before it, and ends beyond the padding.
+        Keep a last window, or the only one, that begins in x or in the padding before it and ends beyond the padding.
     workers : int, optional
         Threads to use; never changes the result.
 
@@ -180,7 +180,7 @@ def global_avg_pool(x: ArrayLike, *, workers: int | None = None) -> np.ndarray:
 
 def _checked(op: str, x: Any) -> np.ndarray:
     if type(x) is not np.ndarray or x.dtype.kind not in "biufc" or x.size == 0:
-        x = describe.operands(op, x, _ONE, ("x", "size"))[0]
+        x = describe.operands(op, x, _ONE, ("x", "…" if "global" in op else "size"))[0]
     return x
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from firconv import boundary as bd
 from firconv import filters
 from firconv.convolution import correlate
 from firconv.nn import words
@@ -164,6 +165,7 @@ class BlurPool(Layer):
         object.__setattr__(self, "padding", "same")
         object.__setattr__(self, "dilation", 1)
         object.__setattr__(self, "ndim", frozen_words(self, ("stride",)))
+        bd.parse(self.boundary, self.ndim or 1)
 
     def __repr__(self) -> str:
         return written(self, "size")
@@ -217,6 +219,9 @@ class _Global(Layer):
     keepdims: bool = True
 
     whole = True
+
+    def __post_init__(self) -> None:
+        words.truth(f"{type(self).__name__}(…)", "keepdims", self.keepdims)
 
     def _shaped(self, y: np.ndarray) -> np.ndarray:
         return y if self.keepdims else y.reshape(y.shape[:2])

@@ -19,7 +19,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import Any
 
-from firconv.nn.layer import Layer, Reach, Shape
+from firconv.nn.layer import Layer, Reach, Shape, shape_of
 from firconv.nn.networks import as_layer
 
 __all__ = ["LayerField", "ReceptiveField", "receptive_field"]
@@ -204,7 +204,7 @@ def receptive_field(layers: Any, input_shape: Sequence[int] | None = None) -> Re
 
 
 def _receptive_field(net: Layer, input_shape: Sequence[int] | None) -> ReceptiveField:
-    shape = None if input_shape is None else tuple(map(int, input_shape))
+    shape = None if input_shape is None else shape_of("receptive_field(layers)", input_shape)
     ndim = net.ndim or (len(shape) - 1 if shape else 1)
     walk = _Walk(ndim)
     net.fold(walk.step, walk.join, _State((Fields(),) * ndim, shape))

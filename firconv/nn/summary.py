@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from firconv.nn.layer import Layer, Shape, size
+from firconv.nn.layer import Layer, Shape, shape_of, size
 from firconv.nn.networks import as_layer
 from firconv.nn.receptive import LayerField, receptive_field, word
 
@@ -109,7 +109,7 @@ def summary(layers: Any, input_shape: Sequence[int]) -> Summary:
     sum                                     100           70,560
     """
     net = as_layer(layers, "summary")
-    shape = tuple(map(int, input_shape))
+    shape = shape_of("summary(layers)", input_shape)
     rows: list[Counts] = []
     net.fold(lambda layer, s: _step(rows, layer, s), lambda layer, s: _join(rows, layer, s), shape)
     fields = receptive_field(net, shape).layers

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from firconv.nn import words
 from firconv.nn.backward import backward
 from firconv.nn.layer import Layer
+from firconv.nn.layer import batch as batch_of
 from firconv.nn.networks import Sequential, as_layer
 
 __all__ = ["Fit", "Gradients", "accuracy", "cross_entropy", "fit", "initial", "loss_gradients"]
@@ -32,6 +34,13 @@ class Gradients:
         Mean cross-entropy.
     x : array, of the input
     layers : tuple, one entry per layer: None, or the gradients (w, bias)
+
+    Examples
+    --------
+    >>> from firconv import nn
+    >>> found = loss_gradients(nn.Dense([[1.0], [1.0]]), [[2.0]], [0])
+    >>> round(found.loss, 4), found.x, found.layers[0][0].tolist()
+    (0.6931, array([[0.]]), [[-1.0], [1.0]])
     """
 
     loss: float
@@ -47,6 +56,13 @@ class Fit:
     ----------
     net : Sequential
     losses : array, the mean loss of every epoch
+
+    Examples
+    --------
+    >>> from firconv import nn
+    >>> found = fit(nn.Dense([[0.0], [0.0]]), [[1.0], [-1.0]], [0, 1], epochs=3)
+    >>> len(found.losses), found.net(np.array([[1.0], [-1.0]])).argmax(1)
+    (3, array([0, 1]))
     """
 
     net: Sequential
@@ -62,6 +78,7 @@ def initial(shape: Sequence[int], seed: int | np.random.Generator = 0) -> Array:
     >>> w.shape, bool(abs(w.var() * 32 * 9 / 2 - 1) < 0.05)
     ((64, 32, 3, 3), True)
     """
+    shape = words.shape("initial(shape)", "shape", shape)
     rng = np.random.default_rng(seed)
     return rng.standard_normal(shape) * sqrt(2 / prod(shape[1:]))
 
@@ -117,7 +134,7 @@ def loss_gradients(net: Any, x: Any, labels: Any) -> Gradients:
     (0.6931, array([[-0.5, -0.5, -0.5],
            [ 0.5,  0.5,  0.5]]))
     """
-    parts, value = _parts(net), np.asarray(x)
+    parts, value = _parts(net, "loss_gradients"), batch_of("loss_gradients(net, x, labels)", x)
     inputs = []
     for layer in parts:
         inputs.append(value)
@@ -130,10 +147,10 @@ def loss_gradients(net: Any, x: Any, labels: Any) -> Gradients:
     return Gradients(loss, g, tuple(reversed(found)))
 
 
-def _parts(net: Any) -> list[Layer]:
+def _parts(net: Any, name: str = "fit") -> list[Layer]:
     """The layers of rows within rows, in order."""
-    net = as_layer(net, "fit")
-    return [leaf for part in net for leaf in _parts(part)] if isinstance(net, Sequential) else [net]
+    net = as_layer(net, name)
+    return [leaf for part in net for leaf in _parts(part, name)] if isinstance(net, Sequential) else [net]
 
 
 def fit(net: Any, x: Any, labels: Any, *, epochs: int = 10, batch: int = 32, rate: float = 0.1, momentum: float = 0.9,
@@ -172,7 +189,9 @@ def fit(net: Any, x: Any, labels: Any, *, epochs: int = 10, batch: int = 32, rat
     >>> accuracy(trained.net, x, [0, 1]), bool(trained.losses[-1] < trained.losses[0])
     (1.0, True)
     """
-    x, labels = np.asarray(x), np.asarray(labels)
+    x, labels = batch_of("fit(net, x, labels)", x), np.asarray(labels)
+    if labels.ndim != 1:
+        raise ValueError(f"fit(net, x, labels): labels has shape {labels.shape}: give one class number for each input")
     if epochs < 1 or batch < 1 or not rate > 0 or not 0 <= momentum < 1 or len(x) != len(labels):
         raise ValueError(f"fit({len(x)} inputs, {len(labels)} labels, epochs={epochs!r}, batch={batch!r}, "
                          f"rate={rate!r}, momentum={momentum!r}): give a label per input, at least one "
@@ -206,8 +225,13 @@ def _moved(layer: Any, speed: list[Array | None]) -> Layer:
     return replace(layer, w=layer.w + w, bias=None if bias is None else layer.bias + bias)
 
 
-def accuracy(net: Layer, x: Any, labels: Any) -> float:
+def accuracy(net: Any, x: Any, labels: Any) -> float:
     """The share of inputs whose largest score is that of their label.
+
+    Raises
+    ------
+    ValueError
+        Labels that are not one class per input.
 
     Examples
     --------
@@ -215,4 +239,8 @@ def accuracy(net: Layer, x: Any, labels: Any) -> float:
     >>> accuracy(nn.Dense([[1.0], [-1.0]]), [[2.0], [-2.0]], [0, 0])
     0.5
     """
-    return float((net(x).argmax(1) == np.asarray(labels)).mean())
+    scores, labels = as_layer(net, "accuracy")(x), np.asarray(labels)
+    if labels.shape != scores.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError(f"accuracy(net, x, labels): labels has shape {labels.shape} and dtype {labels.dtype}: give "
+                         f"one class number for each of the {len(scores)} inputs")
+    return float((scores.argmax(1) == labels).mean())

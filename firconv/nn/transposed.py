@@ -43,6 +43,12 @@ class ConvTranspose(Convolution):
 
     output_padding: Any = field(default=0, kw_only=True)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        call = words.Words("ConvTranspose", output_padding=self.output_padding)
+        steps = (words.per_axis(call, name, getattr(self, name), self.ndim) for name in ("stride", "dilation"))
+        words.output_padding(call, *steps)
+
     @property
     def channels(self) -> tuple[int, int]:
         """(out, in)."""

@@ -61,9 +61,12 @@ def frozen(value: Any, call: str, name: str, least: int) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         For anything else.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{call}: {name} is a masked array, and layers know no mask: fill it ({name}.filled(0)) or "
+                        f"pass {name}.data")
     array = np.array(value)
     if array.dtype.kind not in "iufc" or array.ndim < least or array.size == 0:
         raise ValueError(f"{call}: {name} has shape {array.shape} and dtype {array.dtype}; give numbers in at least "
@@ -72,7 +75,7 @@ def frozen(value: Any, call: str, name: str, least: int) -> np.ndarray:
     return array
 
 
-def frozen_bias(value: Any, call: str, channels: int) -> np.ndarray | None:
+def frozen_bias(value: Any, call: str, channels: int, name: str = "bias") -> np.ndarray | None:
     """A read-only copy of one number per output channel, or None.
 
     Raises
@@ -82,9 +85,9 @@ def frozen_bias(value: Any, call: str, channels: int) -> np.ndarray | None:
     """
     if value is None:
         return None
-    array = frozen(value, call, "bias", 1)
+    array = frozen(value, call, name, 1)
     if array.shape != (channels,):
-        raise ValueError(f"{call}: bias has shape {array.shape} for {channels} output channels; give one number for "
+        raise ValueError(f"{call}: {name} has shape {array.shape} for {channels} output channels; give one number for "
                          "each")
     return array
 

@@ -73,6 +73,8 @@ def frozen_words(layer: Any, names: Sequence[str]) -> int | None:
     counts = set()
     for name in names:
         value = getattr(layer, name)
+        if isinstance(value, (tuple, list)) and not value:
+            raise ValueError(f"{call}: {name}={value!r} is empty: give a whole number, or one per axis")
         entries = words.per_axis(call, name, value, np.size(value))
         object.__setattr__(layer, name, entries[0] if np.ndim(value) == 0 else entries)
         counts |= {len(entries)} if np.ndim(value) else set()

@@ -50,6 +50,9 @@ class Words:
 _OPERANDS = {
     "conv_input_gradient": "gy, w, x_shape",
     "conv_weight_gradient": "gy, x, w_shape",
+    "ConvTranspose": "w, …",
+    "global_max_pool": "x",
+    "global_avg_pool": "x",
     "max_pool": "x, size",
     "avg_pool": "x, size",
 }
@@ -376,14 +379,21 @@ def transposed(call: Words, x_shape: Ints, w_shape: Ints, kinds: tuple[np.dtype,
         )
     count = len(w_shape) - 2
     stride, dilation = (per_axis(call, name, getattr(call, name), count) for name in ("stride", "dilation"))
-    more = _output_padding(call, stride, dilation)
+    more = output_padding(call, stride, dilation)
     extents = tuple(map(extent, w_shape[2:], dilation))
     lengths, padded = _unpadded(call, x_shape[2:], extents, stride, more)
     shape = (x_shape[0], groups * w_shape[1], *lengths)
     return _problem(call, shape, w_shape, kinds, groups, (stride, dilation, padded, x_shape[2:]))
 
 
-def _output_padding(call: Words, stride: Ints, dilation: Ints) -> Ints:
+def output_padding(call: Words, stride: Ints, dilation: Ints) -> Ints:
+    """Per axis, less than the stride or the dilation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else.
+    """
     more = per_axis(call, "output_padding", call.output_padding, len(stride), 0)
     for axis, (p, s, d) in enumerate(zip(more, stride, dilation, strict=True)):
         if p >= max(s, d):
