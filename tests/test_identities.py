@@ -538,6 +538,8 @@ def test_a_function_that_never_returns_is_a_sentence(monkeypatch):
 def test_an_implementation_must_be_callable():
     with pytest.raises(TypeError, match="neither a function of"):
         check(implementation=3)
+    with pytest.raises(TypeError, match="laws are names; give the function as implementation="):
+        check(np.convolve)
     with pytest.raises(TypeError, match=r"pass interop.load\('torch'\)"):
         check(implementation="torch")
     with pytest.raises(KeyError, match="no such law was checked"):

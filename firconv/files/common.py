@@ -36,6 +36,11 @@ class Signal:
         The value of full intensity of an integer image: 255, 65535.
     notes : mapping
         What is written back unchanged: colour profile, title, header line, name in the archive.
+
+    Examples
+    --------
+    >>> Signal(np.zeros((480, 2)), "sound", (0,), rate=48000.0).rate
+    48000.0
     """
 
     array: NDArray[Any]
@@ -65,6 +70,12 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     ------
     FileNotFoundError, IsADirectoryError, PermissionError, ValueError
         The folder is missing; the target is a folder, is write-protected, or is a device.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> check_target(Path(tempfile.mkdtemp()) / "result.wav").name
+    'result.wav'
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():

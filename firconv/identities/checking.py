@@ -33,6 +33,13 @@ class Result:
         The smallest problem found on which it fails.
     lacking : str
         Why the implementation does not support it, if there were no cases.
+
+    Examples
+    --------
+    >>> from firconv import identities
+    >>> found = identities.check("commutes", np.convolve, trials=2)["commutes"]
+    >>> found.verdict, found.failure
+    ('holds', None)
     """
 
     law: Law
@@ -59,6 +66,13 @@ class Report:
     seconds : float
     stopped : str
         Why not all laws were asked.
+
+    Examples
+    --------
+    >>> from firconv import identities
+    >>> report = identities.check("exact integers", np.convolve, trials=2)  # NumPy sums int8 in int8
+    >>> report.ok, [found.law.name for found in report.failures]
+    (False, ['exact integers'])
     """
 
     implementation: Implementation
@@ -130,7 +144,7 @@ def check(laws: Iterable[str | Law] | str | None = None, implementation: Any = N
     ValueError
         For unknown laws and types, trials below one, and times that are not positive.
     TypeError
-        For an implementation that is none.
+        For an implementation that is none, or stands where laws belong.
 
     Examples
     --------
@@ -154,6 +168,8 @@ def check(laws: Iterable[str | Law] | str | None = None, implementation: Any = N
 def _chosen(laws: Any) -> tuple[Law, ...]:
     if laws is None or laws is all or (isinstance(laws, str) and laws == "all"):
         return every()
+    if callable(laws) and not isinstance(laws, Law):
+        raise TypeError(f"check(laws={laws!r}): laws are names; give the function as implementation=")
     wanted = [laws] if isinstance(laws, (str, Law)) else list(laws)
     if not wanted:
         raise ValueError("check(laws=[]): there is nothing to check; leave laws= out for all")

@@ -34,6 +34,14 @@ class Outcome:
         What went wrong, when it was not a number: an exception, another shape.
     simpler : dict
         For every choice in the problem, the simpler ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from firconv import identities
+    >>> found = identities.law("commutes").replay(np.convolve)
+    >>> found.holds, found.error <= 1
+    (True, True)
     """
 
     error: float
@@ -64,6 +72,12 @@ class Law:
         ``run(f, p)`` draws a problem from p, calls the implementation f, and yields pairs of sides.
     kinds : str
         Kinds of dtypes it is about.
+
+    Examples
+    --------
+    >>> from firconv import identities
+    >>> print(identities.law("commutes").text)
+    x * h = h * x
     """
 
     name: str

@@ -32,8 +32,15 @@ class FlipAndSlide:
     Attributes
     ----------
     x, h, y : arrays, the signal, the taps and the full convolution
-    outputs : the index of every output that is shown, as tuples
+    outputs : the index of every output that is shown, a list of tuples
     interval : milliseconds per frame
+
+    Examples
+    --------
+    >>> from firconv import plots
+    >>> film = plots.flip_and_slide([1, 2, 3], [1, 1], mode="valid")
+    >>> film.outputs, film.y.tolist()
+    ([(1,), (2,)], [1, 3, 5, 3])
     """
 
     def __init__(self, x: Any, h: Any, mode: str, interval: float) -> None:
