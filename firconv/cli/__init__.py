@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -54,6 +55,8 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(*args, **settings | kwargs)
 
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"invalid int value: (.*)", r"\1 is not a whole number", message)
+        message = re.sub(r"invalid float value: (.*)", r"\1 is not a number", message)
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -157,6 +160,17 @@ def _add_results(command: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
+def _options(words: Sequence[str]) -> argparse.Namespace:
+    """What the user asked for; leaves with one line where a word has no place."""
+    top = parser()
+    options, extra = top.parse_known_args(words)
+    if extra:
+        named = options.command == "verify" and not extra[0].startswith("-")
+        top.prog += f" {options.command}"
+        top.error(f"unrecognized arguments: {' '.join(extra)}" + (f"; write --against {extra[0]}" if named else ""))
+    return options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Never a traceback for what a user or a file can do wrong."""
     words = _joined(sys.argv[1:] if arguments is None else arguments)
@@ -166,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         with _terminated():
-            options = parser().parse_args(words)
+            options = _options(words)
             name = f"firconv {options.command}"
             _command(options.command)(options)
             sys.stdout.flush()

@@ -113,6 +113,9 @@ def _imported(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
+        if module.endswith(".py"):
+            raise ImportError(f"cannot import {module!r}: write the module's name, {module[:-3].replace('/', '.')!r}, "
+                              "without .py") from error
         raise ImportError(f"cannot import {module!r} ({error}): install it, or run where Python finds it") from error
 
 
