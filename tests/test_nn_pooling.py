@@ -154,8 +154,8 @@ def test_footprints_workers_and_untouched_inputs():
     x[0, 7, 20, 30], x[1, 3, 0, 0], x[1, 39, 49, 59] = np.nan, np.inf, np.nan
     before = x.copy()
     for run in (nn.max_pool, nn.avg_pool):
-        one, two = (run(x, 3, stride=2, padding=1, workers=n) for n in (1, 2))
-        assert one.tobytes() == two.tobytes() and np.array_equal(x, before, equal_nan=True)
+        one, two, three = (run(x, 3, stride=2, padding=1, workers=n) for n in (1, 2, 3))
+        assert one.tobytes() == two.tobytes() == three.tobytes() and np.array_equal(x, before, equal_nan=True)
         bad = np.zeros(one.shape, bool)
         bad[0, 7, 10, 15] = bad[1, 39, -1, -1] = True
         assert np.array_equal(np.isnan(one), bad)
