@@ -43,7 +43,7 @@ KERNELS = {
                   [WHOLE, "test_plan.py"], "separable or tolerance"),
     "tree": (None, ["test_kernels_tree.py"], ""),
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
-    "winograd": (["into", "out_of", "points", "_column", "_gather", "_quiet", "_tiles", "_chain", "_products",
+    "winograd": (["into", "out_of", "points", "_first", "_column", "_gather", "_quiet", "_tiles", "_chain", "_products",
                   "_outputs", "_write", "_deliver", "block", "weights"],
                  ["test_winograd.py"], "exactly or hundred or without or published"),
 }

@@ -11,6 +11,7 @@ from firconv.kernels import winograd as kernel
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import spread
 from firconv.nn import plans, winograd
+from firconv.nn.geometry import Geometry
 from firconv.nn.words import Words
 
 RNG = np.random.default_rng
@@ -93,15 +94,21 @@ def layer(shape, kernel, **words):
 
 
 def largest(x, w, m, **words):
-    """For every output the largest (|w| * |x|) of its tile, over the tile's outputs and all channels."""
+    """For every output the largest (|w| * |x|) of its tile, over the tile's outputs and all channels.
+
+    The outputs of a tile are `dilation` apart: it is a tile of one phase.
+    """
     y = nn.conv(np.abs(x).astype(float), np.abs(w).astype(float), method="direct", **words).max(axis=1, keepdims=True)
-    sizes = [m if k == 3 else 1 for k in w.shape[2:]]
-    pads = [(0, -n % s) for n, s in zip(y.shape[2:], sizes, strict=True)]
-    y = np.pad(y, [(0, 0), (0, 0), *pads])
-    for axis, s in enumerate(sizes, start=2):
-        shape = (*y.shape[:axis], y.shape[axis] // s, s, *y.shape[axis + 1 :])
-        y = np.repeat(y.reshape(shape).max(axis=axis + 1), s, axis=axis)
-    return y[tuple(slice(None, n - hi) for n, (_, hi) in zip(y.shape, [(0, 0), (0, 0), *pads], strict=True))]
+    shape, gaps = y.shape, np.broadcast_to(words.get("dilation", 1), w.ndim - 2)
+    for axis, (k, d) in enumerate(zip(w.shape[2:], gaps, strict=True), start=2):
+        if k == 3:
+            n = y.shape[axis]
+            y = np.pad(y, [(0, -n % (m * d) if a == axis else 0) for a in range(y.ndim)])
+            tiles = y.reshape(*y.shape[:axis], -1, m, d, *y.shape[axis + 1 :])
+            tiles = np.broadcast_to(tiles.max(axis=axis + 1, keepdims=True), tiles.shape)
+            y = tiles.reshape(y.shape).take(range(n), axis=axis)
+    assert y.shape == shape
+    return y
 
 
 def run(x, w, bias, m, **words):
@@ -121,10 +128,17 @@ LAYERS = [
     ((1, 8, 9, 9), (16, 8, 3, 3), {"padding": 2, "boundary": "edge"}),
     ((1, 8, 10, 60), (16, 8, 3, 3), {"padding": 3, "boundary": ("wrap", "symmetric")}),
     ((4, 64, 8, 8), (32, 64, 3, 3), {}),
+    ((1, 16, 30, 29), (20, 16, 3, 3), {"padding": 2, "dilation": 2}),
+    ((2, 9, 23, 31), (17, 9, 3, 3), {"padding": (3, 4), "dilation": (3, 4), "boundary": ("reflect", "wrap")}),
+    ((1, 16, 11, 90), (16, 8, 3, 3), {"padding": 1, "dilation": (1, 5), "groups": 2, "boundary": "edge"}),
+    ((2, 8, 40, 9), (33, 8, 3, 3), {"padding": (12, 0), "dilation": (12, 2), "boundary": "symmetric"}),
+    ((1, 8, 6, 50), (6, 8, 1, 3), {"padding": (0, 7), "dilation": (4, 7)}),
+    ((2, 9, 700), (17, 9, 3), {"padding": "causal", "dilation": 64}),
 ]
 if SLOW:
     LAYERS = [((2, 9, 7, 19), (17, 9, 3, 3), {"padding": 1}), ((1, 8, 3, 13), (6, 8, 1, 3), {"padding": (0, 2)}),
-              ((1, 9, 21), (17, 9, 3), {"padding": "causal", "boundary": "edge"})]
+              ((1, 9, 21), (17, 9, 3), {"padding": "causal", "boundary": "edge"}),
+              ((1, 9, 11, 23), (17, 9, 3, 3), {"padding": (3, 2), "dilation": (3, 2)})]
 
 
 @pytest.mark.parametrize("shape, kernel, words", LAYERS)
@@ -160,25 +174,27 @@ def test_single_samples_anywhere_in_a_tile(m):
         assert np.array_equal(y != 0, exact != 0)
 
 
-def test_outputs_without_any_sample_are_the_bias():
-    n = 14 if SLOW else 40
+@pytest.mark.parametrize("words", [{"padding": 1}, {"padding": (2, 3), "dilation": (2, 3)}])
+def test_outputs_without_any_sample_are_the_bias(words):
+    n = 12 if SLOW else 40
     x, w = noise(7, 2, 16, n, n), noise(8, 20, 16, 3, 3)
-    x[0, :, 4 : n // 2, 3 : n - 5], x[1, :, :2], x[1, :, n - 1, n - 1] = 0, -0.0, 0
+    x[0, :, 2 : n - 2, 1 : n - 1], x[1, :, :2], x[1, :, n - 1, n - 1] = 0, -0.0, 0
     bias = noise(9, 20)
-    dark = nn.conv(np.abs(x), np.ones_like(w), padding=1, method="direct")[:, :1] == 0
+    dark = nn.conv(np.abs(x), np.ones_like(w), method="direct", **words)[:, :1] == 0
     assert n < dark.sum() < x[:, 0].size
     for b in (None, bias):
-        y = nn.conv(x, w, b, padding=1, method="winograd")
+        y = nn.conv(x, w, b, method="winograd", **words)
         wanted = np.zeros((1, 20, 1, 1), np.float32) if b is None else b.reshape(1, -1, 1, 1)
         assert np.array_equal((y == wanted), np.broadcast_to(dark, y.shape))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
 @pytest.mark.parametrize("where", [(0, 0, 0, 0), (1, 3, 13, 17), (1, 7, 27, 25)][: 1 if SLOW else 3])
-def test_nan_inf_and_overflow_stay_where_the_sum_has_them(value, where):
+@pytest.mark.parametrize("words", [{"padding": 1}, {"padding": (3, 2), "dilation": (3, 2)}])
+def test_nan_inf_and_overflow_stay_where_the_sum_has_them(value, where, words):
     x, w = noise(10, 2, 8, 28, 26), noise(11, 18, 8, 3, 3)
     x[where] = value
-    fast, direct = (nn.conv(x, w / 16, padding=1, method=m) for m in ("winograd", "direct"))
+    fast, direct = (nn.conv(x, w / 16, method=m, **words) for m in ("winograd", "direct"))
     assert np.array_equal(np.isnan(fast), np.isnan(direct))
     finite = np.isfinite(direct)
     assert np.array_equal(fast[~finite], direct[~finite], equal_nan=True)
@@ -186,13 +202,31 @@ def test_nan_inf_and_overflow_stay_where_the_sum_has_them(value, where):
 
 
 @whole
-def test_the_repair_is_the_same_for_any_workers_and_groups():
+@pytest.mark.parametrize("d", [1, 4])
+def test_the_repair_is_the_same_for_any_workers_and_groups(d):
     x, w = noise(12, 3, 16, 30, 30), noise(13, 40, 8, 3, 3)
     x[1, 11, 20, 20] = np.nan
-    one, two, five = (nn.conv(x, w, groups=2, padding=1, method="winograd", workers=n) for n in (1, 2, 5))
+    words = {"groups": 2, "padding": d, "dilation": d, "method": "winograd"}
+    one, two, five = (nn.conv(x, w, workers=n, **words) for n in (1, 2, 5))
     assert np.array_equal(one, two, equal_nan=True) and np.array_equal(one, five, equal_nan=True)
     bad = np.isnan(one)
-    assert bad.sum() == 9 * 20 and bad[1, 20:, 19:22, 19:22].all()
+    assert bad.sum() == 9 * 20 and bad[1, 20:, 20 - d : 21 + d : d, 20 - d : 21 + d : d].all()
+
+
+@whole
+@pytest.mark.parametrize("rule", ["zero", "edge", "wrap"])
+def test_a_dilated_layer_is_a_plain_one_on_every_phase(rule):
+    """Bit by bit: the tiles of a phase are those of its own samples."""
+    x, w = noise(30, 2, 12, 24, 40), noise(31, 17, 12, 3, 3)
+    words = {"boundary": rule, "method": "winograd"}
+    y = nn.conv(x, w, padding=(3, 2), dilation=(3, 2), **words)
+    for p, q in np.ndindex(3, 2):
+        if rule == "edge":  # its phases are extended by samples of each other
+            whole, pads = np.pad(x, ((0, 0), (0, 0), (3, 3), (2, 2)), mode="edge"), 0
+        else:
+            whole, pads = x, 1
+        own = nn.conv(np.ascontiguousarray(whole[:, :, p::3, q::2]), w, padding=pads, **words)
+        assert np.array_equal(y[:, :, p::3, q::2], own)
 
 
 def test_a_block_does_not_depend_on_what_its_memory_held():
@@ -232,7 +266,7 @@ def test_method_direct_and_rtol_avoid_it():
     assert nn.plan(x, w, padding=1, rtol=1e-4).method != "winograd"
 
 
-@pytest.mark.parametrize("change", [{"stride": 2}, {"dilation": 2}, {"boundary": "antireflect"}, {"boundary": "omit"}])
+@pytest.mark.parametrize("change", [{"stride": 2}, {"boundary": "antireflect"}, {"boundary": "omit"}])
 def test_what_it_does_not_serve(change):
     assert winograd.candidate(layer((1, 8, 20, 20), (16, 8, 3, 3), padding=1, **change)) is None
     with pytest.raises(ValueError, match="method='winograd' cannot serve this layer"):
@@ -259,6 +293,15 @@ def test_the_promise_holds_for_taps_as_uneven_as_auto_takes():
 
 
 @whole
+def test_auto_takes_it_for_dilated_layers():
+    w = noise(16, 64, 64, 3, 3)
+    for d in (2, 3, 4):
+        assert nn.plan(((1, 64, 56, 56), np.float32), w, padding=d, dilation=d).method == "winograd"
+    far = nn.plan(((1, 64, 28, 28), np.float32), w, padding=24, dilation=24)  # four outputs of a tile, and one exists
+    assert far.method != "winograd"
+
+
+@whole
 def test_uneven_taps_are_left_to_other_methods():
     assert nn.plan(((1, 64, 56, 56), np.float32), uneven(2 * winograd.SPREAD)).method != "winograd"
 
@@ -282,10 +325,22 @@ def test_blocks_cover_every_tile_once(shape, kernel, words, m):
     assert (seen == 1).all()
 
 
+@pytest.mark.parametrize("n, m, gap", [(56, 4, 2), (7, 4, 3), (3, 2, 5), (25, 4, 3), (24, 4, 3), (13, 1, 1)])
+def test_tiles_without_outputs_are_left_out(n, m, gap):
+    """Tile t of an axis begins at output t // gap·m·gap + t % gap: as many as lie within."""
+    axis = Geometry(layer((1, 1, n), (1, 1, 3 if m > 1 else 1), dilation=gap, padding=gap if m > 1 else 0)).axes[-1]
+    assert axis.outputs == n
+    assert winograd._tiles(axis, m, gap) == sum(t // gap * m * gap + t % gap < n for t in range(n))
+
+
 @whole
-def test_the_input_gradient_of_a_dense_layer_takes_it_too():
+@pytest.mark.parametrize(
+    "words",
+    [{"padding": 1}, {"padding": 2, "dilation": 2}, {"padding": (3, 2), "dilation": (3, 2), "boundary": "edge"}],
+)
+def test_the_input_gradient_of_a_dense_layer_takes_it_too(words):
     w = noise(20, 64, 48, 3, 3)
     gy = noise(21, 2, 64, 30, 30)
-    fast = nn.conv_input_gradient(gy, w, (2, 48, 30, 30), padding=1, method="winograd")
-    exact = nn.conv_input_gradient(gy.astype(float), w.astype(float), (2, 48, 30, 30), padding=1, method="direct")
+    fast = nn.conv_input_gradient(gy, w, (2, 48, 30, 30), method="winograd", **words)
+    exact = nn.conv_input_gradient(gy.astype(float), w.astype(float), (2, 48, 30, 30), method="direct", **words)
     assert np.abs(fast - exact).max() <= 1e-5 * np.abs(exact).max()

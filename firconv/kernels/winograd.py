@@ -4,7 +4,8 @@
 
 nested along the last two axes (m₁ × m₂ tiles) and summed over channels between the two transforms, so each of the
 (m₁ + 2)·(m₂ + 2) products is a matrix product: tiles × channels times channels × outputs. An axis without taps has
-m = 1 and no transform. The points are 0, ±1 (m = 2), ±2 (m = 4) and ∞.
+m = 1 and no transform. The points are 0, ±1 (m = 2), ±2 (m = 4) and ∞. Taps of a dilated axis lie `gap` samples apart,
+and so do the samples and outputs of a tile: it is a tile of one phase, with the tiles of the others in between.
 
 The channels lie innermost (samples are turned on reading and outputs on writing), so vectors run along channels
 whatever the size of the map. Every sum is one chain in the order of the channels, so the bits of a tile depend on
@@ -29,7 +30,8 @@ ROWS = 6  # and tiles: 12 sums, two vectors of weights and one sample make 15 of
 SCRATCH = 36 * PANEL
 
 # names of the numbers in `shape`
-CHANNELS, HEIGHT, WIDTH, OUTS, OUT_HEIGHT, OUT_WIDTH, DOWN, ACROSS, TILE_ROWS, INSIDE, BEYOND, GROUPS = range(12)
+CHANNELS, HEIGHT, WIDTH, OUTS, OUT_HEIGHT, OUT_WIDTH, DOWN, ACROSS = range(8)
+LOW_GAP, GAP, LINES, TILES, INSIDE, BEYOND, GROUPS = range(8, 15)
 
 
 # --- one axis -------------------------------------------------------------------------------------------------------
@@ -86,6 +88,12 @@ def points(m: int) -> int:
     return m + 2 if m > 1 else 1
 
 
+@compiled()
+def _first(t: int, m: int, gap: int) -> int:
+    """The first output of tile t of an axis: `gap` tiles lie interleaved, and reach over m·gap outputs."""
+    return t // gap * m * gap + t % gap
+
+
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
@@ -135,22 +143,23 @@ def _silent(strip: Any, at: int, count: int) -> bool:
 
 @compiled()
 def _quiet(
-    strip: Any, columns: int, count: int, wide: int, down: int, across: int, width: int, first: int, quiet: Any,
-    found: int,
+    strip: Any, columns: int, count: int, wide: int, down: int, across: int, gap: int, width: int, first: int,
+    quiet: Any, found: int,
 ) -> int:  # fmt: skip
-    """Append the outputs of a row of tiles whose samples are all zero: index in the block's rows of outputs."""
+    """Append the outputs of a line of tiles whose samples are all zero: index in the block's rows of outputs."""
     high, broad = 3 if down > 1 else 1, 3 if across > 1 else 1
     for r in range(down):
-        run = 0
-        for p in range(columns):
-            silent = True
-            for k in range(high):
-                silent = silent and _silent(strip, ((r + k) * columns + p) * wide, count)
-            run = run + 1 if silent else 0
-            j = p - broad + 1
-            if run >= broad and j < width:
-                quiet[found] = (first + r) * width + j
-                found += 1
+        for phase in range(gap):
+            run = 0
+            for p in range(phase, columns, gap):
+                silent = True
+                for k in range(high):
+                    silent = silent and _silent(strip, ((r + k) * columns + p) * wide, count)
+                run = run + 1 if silent else 0
+                j = p - (broad - 1) * gap
+                if run >= broad and j < width:
+                    quiet[found] = (first + r) * width + j
+                    found += 1
     return found
 
 
@@ -159,16 +168,16 @@ def _quiet(
 
 @compiled()
 def _tiles(
-    strip: Any, columns: int, wide: int, down: int, across: int, tiles: int, t: int, pitch: int, scratch: Any, v: Any,
-    like: Any,
+    strip: Any, columns: int, wide: int, down: int, across: int, gap: int, tiles: int, t: int, pitch: int,
+    scratch: Any, v: Any, like: Any,
 ) -> None:  # fmt: skip
-    """Transform a row of tiles: v[f·pitch + t·wide + c]."""
+    """Transform a line of tiles: v[f·pitch + t·wide + c]."""
     size, a1, a2 = lanes(v), points(down), points(across)
     for j in range(tiles):
         for c in range(0, wide, size):
-            at = j * across * wide + c
+            at = _first(j, across, gap) * wide + c
             for b in range(a2):
-                into(down, strip, at + b * wide, columns * wide, scratch, b * size, a2 * size, like)
+                into(down, strip, at + b * gap * wide, columns * wide, scratch, b * size, a2 * size, like)
             for a in range(a1):
                 to = a * a2 * pitch + (t + j) * wide + c
                 into(across, scratch, a * a2 * size, size, v, to, pitch, like)
@@ -209,8 +218,9 @@ def _products(v: Any, pitch: int, wide: int, u: Any, at: int, count: int, tiles:
 
 @compiled()
 def _outputs(
-    m: Any, broad: int, tiles: int, padded: int, down: int, across: int, scratch: Any, bias: Any, y: Any
-) -> Any:
+    m: Any, broad: int, tiles: int, padded: int, down: int, across: int, gap: int, width: int, scratch: Any, bias: Any,
+    y: Any,
+) -> Any:  # fmt: skip
     """Transform products back: y[row of outputs, column, :]; the sum of 0·y, which is NaN if any is not finite."""
     a2 = points(across)
     zero = check = spread(f4(0), 2, 1)
@@ -219,10 +229,10 @@ def _outputs(
             at = (b * padded + t) * PANEL
             out_of(down, m, at, a2 * padded * PANEL, scratch, b * PANEL, a2 * PANEL, zero)
         for r in range(down):
-            to = ((t // broad * down + r) * broad + t % broad) * across * PANEL
-            out_of(across, scratch, r * a2 * PANEL, PANEL, y, to, PANEL, bias)
+            to = ((t // broad * down + r) * width + _first(t % broad, across, gap)) * PANEL
+            out_of(across, scratch, r * a2 * PANEL, PANEL, y, to, gap * PANEL, bias)
             for s in range(across):
-                check = fma(f4(0), load(y, to + s * PANEL, zero), check)
+                check = fma(f4(0), load(y, to + s * gap * PANEL, zero), check)
     return check
 
 
@@ -242,16 +252,18 @@ def _write(y: Any, at: int, n: int, outs: int, out: Any, to: int, step: int) -> 
 
 
 @compiled()
-def _deliver(y: Any, box: Any, shape: Any, o: int, out: Any) -> None:
+def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any) -> None:
     """The outputs of one panel that exist."""
-    down, row, step = shape[DOWN], (box[3] - box[2]) * shape[ACROSS] * PANEL, shape[OUT_HEIGHT] * shape[OUT_WIDTH]
-    first, outs = box[2] * shape[ACROSS], min(PANEL, shape[OUTS] - o * PANEL)
-    n = min((box[3] - box[2]) * shape[ACROSS], shape[OUT_WIDTH] - first)
+    down, gap, step = shape[DOWN], shape[LOW_GAP], shape[OUT_HEIGHT] * shape[OUT_WIDTH]
+    first, outs = box[2] * shape[ACROSS] * shape[GAP], min(PANEL, shape[OUTS] - o * PANEL)
+    n = min(width, shape[OUT_WIDTH] - first)
     for g in range(box[0], box[1]):
-        image, i = g // shape[TILE_ROWS], g % shape[TILE_ROWS]
-        for r in range(min(down, shape[OUT_HEIGHT] - i * down)):
-            to = (image * shape[GROUPS] * shape[OUTS] + o * PANEL) * step + (i * down + r) * shape[OUT_WIDTH] + first
-            _write(y, ((g - box[0]) * down + r) * row, n, outs, out, to, step)
+        image, low = g // shape[LINES], _first(g % shape[LINES], down, gap)
+        for r in range(down):
+            if low + r * gap < shape[OUT_HEIGHT]:
+                to = (image * shape[GROUPS] * shape[OUTS] + o * PANEL) * step
+                to += (low + r * gap) * shape[OUT_WIDTH] + first
+                _write(y, ((g - box[0]) * down + r) * width * PANEL, n, outs, out, to, step)
 
 
 @compiled(
@@ -270,56 +282,54 @@ def block(
     bias : (O,) filled up to panels
     rows, columns : for each row and column that the tiles read, which of the image; −1 where it is absent
     shape : the numbers named above
-    box : rows of tiles g0, g1 (all images in one count), columns of tiles j0, j1, panels o0, o1
+    box : lines of tiles g0, g1 (all images in one count), columns j0, j1 of `GAP` tiles each, panels o0, o1
     work, quiet : room for `room(…)` numbers and for the block's outputs of one channel
     out : (N·groups·O·OH·OW,) from the group's first on
     """
-    down, across = shape[DOWN], shape[ACROSS]
+    down, across, gap = shape[DOWN], shape[ACROSS], shape[GAP]
     wide = (shape[CHANNELS] + lanes(x) - 1) // lanes(x) * lanes(x)
-    broad = box[3] - box[2]
+    broad, width = min(box[3] * gap, shape[TILES]) - box[2] * gap, (box[3] - box[2]) * across * gap
     tiles = (box[1] - box[0]) * broad
     padded = (tiles + ROWS - 1) // ROWS * ROWS
-    span, high = broad * across + points(across) - across, points(down)
+    span, high = width + (points(across) - across) * gap, points(down)
     pitch = padded * wide + PANEL  # not a multiple of the page: 36 streams would share a line of the cache
     v = work[SCRATCH:]
     m = v[high * points(across) * pitch :]
     y = m[high * points(across) * padded * PANEL :]
-    strip = y[padded * down * across * PANEL :]
+    strip = y[(box[1] - box[0]) * down * width * PANEL :]
     like, found = spread(f4(0), 1, 1), 0
     step = shape[GROUPS] * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
     _clear(strip, high * span, shape[CHANNELS], wide)
     for g in range(box[0], box[1]):
-        image, i, t = g // shape[TILE_ROWS], g % shape[TILE_ROWS], (g - box[0]) * broad
+        image, low, t = g // shape[LINES], _first(g % shape[LINES], down, shape[LOW_GAP]), (g - box[0]) * broad
         for a in range(high):
-            row = rows[i * down + a]
+            row = rows[low + a * shape[LOW_GAP]]
             at = image * step + row * shape[WIDTH] if row >= 0 else -1
-            p0 = box[2] * across
+            p0 = box[2] * across * gap
             _gather(x, at, columns, p0, p0 + span, shape, strip, a * span * wide, wide)
-        found = _quiet(
-            strip, span, shape[CHANNELS], wide, down, across, broad * across, (g - box[0]) * down, quiet, found
-        )
-        _tiles(strip, span, wide, down, across, broad, t, pitch, work, v, like)
+        found = _quiet(strip, span, shape[CHANNELS], wide, down, across, gap, width, (g - box[0]) * down, quiet, found)
+        _tiles(strip, span, wide, down, across, gap, broad, t, pitch, work, v, like)
     bad = False
     for o in range(box[4], box[5]):
         _products(v, pitch, wide, u, o * high * points(across) * wide * PANEL, high * points(across), padded, m)
         b = load(bias, o * PANEL, spread(f4(0), 2, 1))
-        store(work, 0, _outputs(m, broad, tiles, padded, down, across, work, b, y))
+        store(work, 0, _outputs(m, broad, tiles, padded, down, across, gap, width, work, b, y))
         for k in range(PANEL):
             bad = bad or work[k] != 0
         for k in range(found):
             store(y, quiet[k] * PANEL, b)
-        _deliver(y, box, shape, o, out)
+        _deliver(y, box, shape, o, width, out)
     return bad
 
 
-
-def room(tiles: int, rows: int, channels: int, down: int, across: int) -> int:
-    """Numbers of `work` for a block of `tiles` tiles in `rows` rows."""
+def room(rows: int, columns: int, channels: int, down: int, across: int, gap: int) -> int:
+    """Numbers of `work` for a block of some lines and columns of `gap` tiles each."""
     wide = -(-channels // 8) * 8
-    padded = -(-tiles // ROWS) * ROWS
+    padded = -(-rows * columns * gap // ROWS) * ROWS
     a1, a2 = (m + 2 if m > 1 else 1 for m in (down, across))
-    strip = a1 * (tiles // rows * across + a2 - across) * wide
-    return SCRATCH + a1 * a2 * (padded * wide + PANEL + padded * PANEL) + padded * down * across * PANEL + strip
+    width = columns * across * gap
+    strip = a1 * (width + (a2 - across) * gap) * wide
+    return SCRATCH + a1 * a2 * (padded * wide + PANEL + padded * PANEL) + rows * down * width * PANEL + strip
 
 
 # --- the matrices, and weights --------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
     m, c = cost.machine(), CHARGES
     points = (blocks.down + 2 if blocks.down > 1 else 1) * (blocks.across + 2)
     wide, outs = -(-problem.channels_in // 8) * 8, blocks.all_panels * 16
-    tiles = blocks.rows * blocks.columns
+    tiles = blocks.rows * min(blocks.columns * blocks.gaps[1], blocks.tiles)
     filled = -(-tiles // 6) * 6
     count = blocks.groups * -(-blocks.every // blocks.rows) * -(-blocks.wide // blocks.columns)
     products = float(count * filled * points * wide * outs)

@@ -16,7 +16,7 @@ import numpy as np
 from firconv import threads
 from firconv.nn import costs
 from firconv.nn.dense import Dense
-from firconv.nn.geometry import TASKS, Block, Geometry, Maps, plain, selected
+from firconv.nn.geometry import TASKS, Axis, Block, Geometry, Maps, plain, selected
 from firconv.planner import Candidate
 from firconv.problem import Ints, Problem
 
@@ -30,12 +30,12 @@ SHARES = 4  # tasks at the least; where panels make them, each transforms the sa
 
 
 def serves(problem: Problem) -> bool:
-    """True for float32 layers whose last one or two axes have 3 taps, steps of one and an end that selects samples."""
+    """True for float32 layers whose last one or two axes have 3 taps, stride one and ends that select samples."""
     rank = len(problem.signal) - 1
     kinds = {problem.signal_dtype, problem.taps_dtype, problem.dtype}
     if rank > 2 or kinds != {np.dtype(np.float32)} or problem.taps[-1] != 3 or problem.taps[1] not in (1, 3):
         return False
-    if set(problem.up + problem.down + problem.dilation) != {1}:
+    if set(problem.up + problem.down) != {1}:
         return False
     axes = Geometry(problem).axes
     omitted = any(rule.name == "omit" for ends in problem.boundary for rule in ends)
@@ -67,23 +67,30 @@ def objection(weights: np.ndarray) -> str:
 
 
 class Blocks:
-    """The tiles of a layer cut into blocks: `rows` rows of `columns` tiles, `panels` of sixteen outputs."""
+    """The tiles of a layer cut into blocks: `rows` lines by `columns` columns, `panels` of sixteen outputs.
+
+    Dilated layers are as many plain ones as the dilation has phases. Their tiles lie interleaved: a line is a row of
+    tiles of one phase, and a column is one tile of every phase across, so what is read and written lies together.
+    """
 
     def __init__(self, problem: Problem, m: int):
         self.axes = Geometry(problem).axes
-        self.down, self.across = (m if a.lattice.taps == 3 else 1 for a in self.axes[1:])
-        high, wide = (-(-a.outputs // t) for a, t in zip(self.axes[1:], (self.down, self.across), strict=True))
-        self.high, self.wide, self.images, self.groups = high, wide, problem.signal[0], problem.groups
-        self.every = high * problem.signal[0]
+        low, last = self.axes[1:]
+        self.down, self.across = (m if a.lattice.taps == 3 else 1 for a in (low, last))
+        self.gaps = tuple(a.lattice.dilation if a.lattice.taps == 3 else 1 for a in (low, last))
+        self.lines, self.tiles = _tiles(low, self.down, self.gaps[0]), _tiles(last, self.across, self.gaps[1])
+        self.wide, self.images, self.groups = -(-self.tiles // self.gaps[1]), problem.signal[0], problem.groups
+        self.every = self.lines * self.images
         self.all_panels = -(-problem.channels_out // 16)
-        self.columns = -(-wide // -(-wide // TILES))
-        self.rows = min(range(1, min(self.every, max(1, TILES // self.columns)) + 1), key=self._waste)
-        count = self.groups * -(-self.every // self.rows) * -(-wide // self.columns)
+        self.columns = -(-self.wide // -(-self.tiles // TILES))
+        most = max(1, TILES // (self.columns * self.gaps[1]))
+        self.rows = min(range(1, min(self.every, most) + 1), key=self._waste)
+        count = self.groups * -(-self.every // self.rows) * -(-self.wide // self.columns)
         self.panels = max(1, min(self.all_panels, self.all_panels * count // SHARES))
 
     def _waste(self, rows: int) -> float:
-        """Relative time with blocks of so many rows: tiles filled up to six, weights read again, a last share."""
-        tiles = rows * self.columns
+        """Relative time with blocks of so many lines: tiles filled up to six, weights read again, a last share."""
+        tiles = min(rows * self.columns * self.gaps[1], rows * self.tiles)
         pieces = -(-self.every // rows)
         filled = -(-tiles // 6) * 6 / tiles
         uneven = pieces * rows / self.every * -(-pieces // 2) * 2 / pieces
@@ -100,6 +107,11 @@ class Blocks:
             for j in range(0, self.wide, self.columns)
         ]  # fmt: skip
 
+def _tiles(axis: Axis, m: int, gap: int) -> int:
+    """Tiles of an axis with an output: of the last `gap` that lie interleaved maybe not all."""
+    whole = (axis.outputs - 1) // (m * gap)
+    return whole * gap + min(gap, axis.outputs - whole * m * gap)
+
 
 class Winograd:
     """A layer's transformed weights and blocks; see `firconv.nn.methods` for how it is called."""
@@ -111,14 +123,14 @@ class Winograd:
         b, axes = self.blocks, self.blocks.axes
         shaped = weights.reshape(*weights.shape[:3], *((1,) * (5 - weights.ndim)), *weights.shape[3:])
         self.transformed = [kernel.weights(w, b.down, b.across) for w in shaped]
-        self.rows = _index(axes[1], b.down, b.high)
-        self.columns = _index(axes[2], b.across, b.wide)
+        self.rows = _index(axes[1], b.down * -(-b.lines // b.gaps[0]) * b.gaps[0])
+        self.columns = _index(axes[2], b.across * b.wide * b.gaps[1])
         inside = _inside(self.columns)
         self.shape = np.array([
             problem.channels_in, axes[1].signal, axes[2].signal, problem.channels_out, axes[1].outputs,
-            axes[2].outputs, b.down, b.across, b.high, *inside, problem.groups,
+            axes[2].outputs, b.down, b.across, *b.gaps, b.lines, b.tiles, *inside, problem.groups,
         ], np.int64)  # fmt: skip
-        self.room = kernel.room(b.rows * b.columns, b.rows, problem.channels_in, b.down, b.across)
+        self.room = kernel.room(b.rows, b.columns, problem.channels_in, b.down, b.across, b.gaps[1])
         self._rooms: list[tuple[np.ndarray, np.ndarray]] = []
         self._direct: Dense | None = None
 
@@ -149,7 +161,7 @@ class Winograd:
 
     def _fresh(self) -> tuple[np.ndarray, np.ndarray]:
         b = self.blocks
-        return np.zeros(self.room, np.float32), np.empty(b.rows * b.columns * b.down * b.across, np.int64)
+        return np.zeros(self.room, np.float32), np.empty(b.rows * b.columns * b.down * b.across * b.gaps[1], np.int64)
 
     def _repair(
         self, flags: list[Any], x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int
@@ -157,12 +169,14 @@ class Winograd:
         """Sum directly what lies in or beside blocks with an output that is not finite; more than these tiles."""
         if self._direct is None:
             self._direct = Dense(self.problem, self.raw)
-        b, exact = self.blocks, self._direct
-        bad = np.zeros((x.shape[0], self.problem.groups, b.high * b.down, b.wide * b.across), bool)
+        b, exact, (low, gap) = self.blocks, self._direct, self.blocks.gaps
+        width = b.across * gap
+        bad = np.zeros((x.shape[0], self.problem.groups, b.down * (b.lines + low), b.wide * width), bool)
         for group, (first, last, left, right, *_) in flags:
-            for row in range(first, last):
-                image, i = divmod(row, b.high)
-                bad[image, group, i * b.down : (i + 1) * b.down, left * b.across : right * b.across] = True
+            for line in range(first, last):
+                image, i = divmod(line, b.lines)
+                row = i // low * b.down * low + i % low
+                bad[image, group, row : row + b.down * low : low, left * width : right * width] = True
         again = [c for c in exact.blocks if bad[_region(c)].any()]
         exact.run(again, x, out, bias, workers)
 
@@ -172,11 +186,11 @@ def _region(block: Block) -> tuple[Any, ...]:
     return slice(*block.images), block.group, rows, columns
 
 
-def _index(axis: Any, m: int, tiles: int) -> np.ndarray:
+def _index(axis: Axis, outputs: int) -> np.ndarray:
     """Which sample lies at every place that the tiles of an axis read; −1 where it is absent."""
-    taps = axis.lattice.taps
-    places = np.arange(tiles * m + taps - 1, dtype=np.int64) + axis.lattice.base
-    reach = axis.lattice.base + axis.outputs + taps - 1  # beyond the last output: read by tiles, used by none
+    lattice = axis.lattice
+    places = np.arange(outputs + lattice.reach - 1, dtype=np.int64) + lattice.base
+    reach = lattice.base + axis.outputs + lattice.reach - 1  # beyond the last output: read by tiles, used by none
     index = selected(axis.ends, axis.signal, np.minimum(places, reach - 1))
     assert index is not None
     return np.where(places < reach, index, -1)
