@@ -101,7 +101,7 @@ def largest(x, w, m, **words):
     y = nn.conv(np.abs(x).astype(float), np.abs(w).astype(float), method="direct", **words).max(axis=1, keepdims=True)
     shape, gaps = y.shape, np.broadcast_to(words.get("dilation", 1), w.ndim - 2)
     for axis, (k, d) in enumerate(zip(w.shape[2:], gaps, strict=True), start=2):
-        if k == 3:
+        if k > 1:
             n = y.shape[axis]
             y = np.pad(y, [(0, -n % (m * d) if a == axis else 0) for a in range(y.ndim)])
             tiles = y.reshape(*y.shape[:axis], -1, m, d, *y.shape[axis + 1 :])
@@ -134,11 +134,19 @@ LAYERS = [
     ((2, 8, 40, 9), (33, 8, 3, 3), {"padding": (12, 0), "dilation": (12, 2), "boundary": "symmetric"}),
     ((1, 8, 6, 50), (6, 8, 1, 3), {"padding": (0, 7), "dilation": (4, 7)}),
     ((2, 9, 700), (17, 9, 3), {"padding": "causal", "dilation": 64}),
+    ((2, 9, 130), (17, 9, 9), {"padding": 4, "boundary": "reflect"}),
+    ((1, 8, 100), (6, 8, 4), {}),
+    ((1, 11, 97), (16, 11, 5), {"padding": "causal", "dilation": 3}),
+    ((1, 8, 5, 41), (6, 8, 1, 7), {"padding": (0, 3), "boundary": "edge"}),
+    ((1, 16, 20, 21), (20, 8, 5, 5), {"padding": 2, "groups": 2}),
+    ((1, 5, 19, 30), (7, 5, 4, 3), {"padding": (3, 1), "dilation": (2, 1), "boundary": "wrap"}),
+    ((1, 6, 14, 15), (8, 6, 3, 7), {"padding": (1, 6), "dilation": (1, 2)}),
 ]
 if SLOW:
     LAYERS = [((2, 9, 7, 19), (17, 9, 3, 3), {"padding": 1}), ((1, 8, 3, 13), (6, 8, 1, 3), {"padding": (0, 2)}),
               ((1, 9, 21), (17, 9, 3), {"padding": "causal", "boundary": "edge"}),
-              ((1, 9, 11, 23), (17, 9, 3, 3), {"padding": (3, 2), "dilation": (3, 2)})]
+              ((1, 9, 11, 23), (17, 9, 3, 3), {"padding": (3, 2), "dilation": (3, 2)}),
+              ((1, 9, 8, 9), (3, 9, 4, 5), {"padding": (1, 2)})]
 
 
 @pytest.mark.parametrize("shape, kernel, words", LAYERS)
@@ -174,14 +182,15 @@ def test_single_samples_anywhere_in_a_tile(m):
         assert np.array_equal(y != 0, exact != 0)
 
 
-@pytest.mark.parametrize("words", [{"padding": 1}, {"padding": (2, 3), "dilation": (2, 3)}])
-def test_outputs_without_any_sample_are_the_bias(words):
+@pytest.mark.parametrize("taps", [(3, 3), (5, 4)])
+@pytest.mark.parametrize("words", [{"padding": 1}, {"padding": (2, 3), "dilation": (1, 2)}])
+def test_outputs_without_any_sample_are_the_bias(words, taps):
     n = 12 if SLOW else 40
-    x, w = noise(7, 2, 16, n, n), noise(8, 20, 16, 3, 3)
-    x[0, :, 2 : n - 2, 1 : n - 1], x[1, :, :2], x[1, :, n - 1, n - 1] = 0, -0.0, 0
+    x, w = noise(7, 2, 16, n, n), noise(8, 20, 16, *taps)
+    x[0, :, 1 : n - 1, 1 : n - 1], x[1, :, :2], x[1, :, n - 1, n - 1] = 0, -0.0, 0
     bias = noise(9, 20)
     dark = nn.conv(np.abs(x), np.ones_like(w), method="direct", **words)[:, :1] == 0
-    assert n < dark.sum() < x[:, 0].size
+    assert n < dark.sum() < dark.size
     for b in (None, bias):
         y = nn.conv(x, w, b, method="winograd", **words)
         wanted = np.zeros((1, 20, 1, 1), np.float32) if b is None else b.reshape(1, -1, 1, 1)
@@ -190,9 +199,12 @@ def test_outputs_without_any_sample_are_the_bias(words):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
 @pytest.mark.parametrize("where", [(0, 0, 0, 0), (1, 3, 13, 17), (1, 7, 27, 25)][: 1 if SLOW else 3])
-@pytest.mark.parametrize("words", [{"padding": 1}, {"padding": (3, 2), "dilation": (3, 2)}])
-def test_nan_inf_and_overflow_stay_where_the_sum_has_them(value, where, words):
-    x, w = noise(10, 2, 8, 28, 26), noise(11, 18, 8, 3, 3)
+@pytest.mark.parametrize(
+    "words, taps",
+    [({"padding": 1}, (3, 3)), ({"padding": (3, 2), "dilation": (3, 2)}, (3, 3)), ({"padding": 2}, (5, 4))],
+)
+def test_nan_inf_and_overflow_stay_where_the_sum_has_them(value, where, words, taps):
+    x, w = noise(10, 2, 8, 28, 26), noise(11, 18, 8, *taps)
     x[where] = value
     fast, direct = (nn.conv(x, w / 16, method=m, **words) for m in ("winograd", "direct"))
     assert np.array_equal(np.isnan(fast), np.isnan(direct))
@@ -293,12 +305,84 @@ def test_the_promise_holds_for_taps_as_uneven_as_auto_takes():
 
 
 @whole
+def test_auto_takes_it_for_more_than_three_taps():
+    assert nn.plan(((1, 64, 16000), np.float32), noise(46, 64, 64, 9), padding=4).method == "winograd"
+    assert nn.plan(((1, 64, 56, 56), np.float32), noise(47, 64, 64, 5, 5), padding=2).method == "winograd"
+    assert winograd.candidate(layer((1, 64, 1600), (64, 64, winograd.MOST + 1))) is None
+
+
+@whole
 def test_auto_takes_it_for_dilated_layers():
     w = noise(16, 64, 64, 3, 3)
     for d in (2, 3, 4):
         assert nn.plan(((1, 64, 56, 56), np.float32), w, padding=d, dilation=d).method == "winograd"
     far = nn.plan(((1, 64, 28, 28), np.float32), w, padding=24, dilation=24)  # four outputs of a tile, and one exists
     assert far.method != "winograd"
+
+
+@whole
+@pytest.mark.parametrize("taps", [(6,), (9,), (5, 5), (6, 6), (7, 4)])
+@pytest.mark.parametrize("m", [2, 4])
+def test_the_promise_holds_for_segments_as_uneven_as_auto_takes(taps, m):
+    """Random taps are large or small; every sample lies alone and meets each place of a tile somewhere."""
+    rng = RNG(40)
+    n = (4 * 13 + 8,) * len(taps)
+    x = np.zeros((1, 32, *n), np.float32)
+    at = (slice(None), slice(None), *(slice(4, None, 13),) * len(taps))
+    x[at] = rng.standard_normal(x[at].shape)
+    for _ in range(8 // len(taps)):
+        size = rng.choice([1, winograd.SPREAD * 0.9], taps)
+        w = rng.uniform(0.95, 1, (32, 32, *taps)) * rng.choice([-1, 1], (32, 32, *taps)) * size
+        w = w.astype(np.float32)
+        assert winograd.objection(w[None]) == ""
+        exact = nn.conv(x.astype(float), w.astype(float), method="direct")
+        assert (np.abs(run(x, w, None, m) - exact) <= 1e-5 * largest(x, w, m)).all()
+
+
+@pytest.mark.parametrize("taps", [4, 5, 7, 8])
+@pytest.mark.parametrize("m", [2, 4])
+def test_a_sample_that_meets_filled_up_taps_only_leaves_nothing(taps, m):
+    """Two taps are filled up to three by a zero: a tile reads one sample more than its outputs have."""
+    w, x = noise(41, 5, 8, taps), noise(42, 1, 8, 7 * m + taps - 1)
+    plain = run(x, w, None, m)
+    for at in range(2 * m, 4 * m):
+        loud = x.copy()
+        loud[0, :, at] = 1e30
+        others = [t for t in range(7) if not t * m <= at < (t + 1) * m + taps - 1]
+        same = np.concatenate([np.arange(t * m, (t + 1) * m) for t in others])
+        assert np.array_equal(run(loud, w, None, m)[..., same], plain[..., same])
+
+
+@pytest.mark.parametrize("m", [2, 4])
+def test_segments_much_smaller_than_others_keep_the_promise(m):
+    """A sample carries no rounding of a segment that none of its taps belong to."""
+    w = RNG(43).uniform(0.5, 1, (16, 8, 9)).astype(np.float32)
+    w[..., :3] *= 1e-6
+    w[..., 6:] *= 1e-3
+    assert winograd.objection(w[None]) == ""
+    for at in range(12, 12 + m):
+        x = np.zeros((1, 8, 40), np.float32)
+        x[..., at] = noise(44, 8)
+        exact = nn.conv(x.astype(float), w.astype(float), method="direct")
+        y = run(x, w, None, m)
+        assert (np.abs(y - exact) <= 1e-5 * largest(x, w, m)).all()
+        assert np.array_equal(y != 0, exact != 0)
+
+
+def test_taps_are_compared_with_those_of_their_segment():
+    w = noise(45, 1, 64, 8, 8)
+    w[..., 6:] *= 1e-5
+    assert winograd.objection(w) == ""
+    w[..., 4] *= 1e-5
+    assert winograd.objection(w) == "some taps are small"
+
+
+def test_segments_have_three_taps_or_two_where_these_do_not_come_out():
+    for taps in range(3, 40):
+        found = winograd.segments(taps)
+        assert [n for a, n in found for n in range(a, a + n)] == list(range(taps))
+        assert {n for _, n in found} <= {2, 3} and sum(n == 2 for _, n in found) < 3
+    assert winograd.segments(7) == [(0, 3), (3, 2), (5, 2)] and winograd.segments(1) == [(0, 1)]
 
 
 @whole
@@ -338,9 +422,11 @@ def test_tiles_without_outputs_are_left_out(n, m, gap):
     "words",
     [{"padding": 1}, {"padding": 2, "dilation": 2}, {"padding": (3, 2), "dilation": (3, 2), "boundary": "edge"}],
 )
-def test_the_input_gradient_of_a_dense_layer_takes_it_too(words):
-    w = noise(20, 64, 48, 3, 3)
-    gy = noise(21, 2, 64, 30, 30)
+@pytest.mark.parametrize("taps", [3, 5])
+def test_the_input_gradient_of_a_dense_layer_takes_it_too(words, taps):
+    w = noise(20, 64, 48, 3, taps)
+    across = np.broadcast_to(words["padding"], 2)[1], np.broadcast_to(words.get("dilation", 1), 2)[1]
+    gy = noise(21, 2, 64, 30, 30 + 2 * across[0] - (taps - 1) * across[1])
     fast = nn.conv_input_gradient(gy, w, (2, 48, 30, 30), method="winograd", **words)
     exact = nn.conv_input_gradient(gy.astype(float), w.astype(float), (2, 48, 30, 30), method="direct", **words)
     assert np.abs(fast - exact).max() <= 1e-5 * np.abs(exact).max()

@@ -5,7 +5,8 @@
 nested along the last two axes (m₁ × m₂ tiles) and summed over channels between the two transforms, so each of the
 (m₁ + 2)·(m₂ + 2) products is a matrix product: tiles × channels times channels × outputs. An axis without taps has
 m = 1 and no transform. The points are 0, ±1 (m = 2), ±2 (m = 4) and ∞. Taps of a dilated axis lie `gap` samples apart,
-and so do the samples and outputs of a tile: it is a tile of one phase, with the tiles of the others in between.
+and so do the samples and outputs of a tile: it is a tile of one phase, with the tiles of the others in between. More
+than three taps are cut into segments of three, each of which has its own samples and is summed like a further channel.
 
 The channels lie innermost (samples are turned on reading and outputs on writing), so vectors run along channels
 whatever the size of the map. Every sum is one chain in the order of the channels, so the bits of a tile depend on
@@ -31,7 +32,7 @@ SCRATCH = 36 * PANEL
 
 # names of the numbers in `shape`
 CHANNELS, HEIGHT, WIDTH, OUTS, OUT_HEIGHT, OUT_WIDTH, DOWN, ACROSS = range(8)
-LOW_GAP, GAP, LINES, TILES, INSIDE, BEYOND, GROUPS = range(8, 15)
+LOW_GAP, GAP, LINES, TILES, INSIDE, BEYOND, GROUPS, LOW_TAPS, TAPS = range(8, 17)
 
 
 # --- one axis -------------------------------------------------------------------------------------------------------
@@ -143,11 +144,11 @@ def _silent(strip: Any, at: int, count: int) -> bool:
 
 @compiled()
 def _quiet(
-    strip: Any, columns: int, count: int, wide: int, down: int, across: int, gap: int, width: int, first: int,
-    quiet: Any, found: int,
+    strip: Any, columns: int, count: int, wide: int, down: int, shape: Any, width: int, first: int, quiet: Any,
+    found: int,
 ) -> int:  # fmt: skip
     """Append the outputs of a line of tiles whose samples are all zero: index in the block's rows of outputs."""
-    high, broad = 3 if down > 1 else 1, 3 if across > 1 else 1
+    high, broad, gap = shape[LOW_TAPS], shape[TAPS], shape[GAP]
     for r in range(down):
         for phase in range(gap):
             run = 0
@@ -169,17 +170,19 @@ def _quiet(
 @compiled()
 def _tiles(
     strip: Any, columns: int, wide: int, down: int, across: int, gap: int, tiles: int, t: int, pitch: int,
-    scratch: Any, v: Any, like: Any,
+    segments: Any, scratch: Any, v: Any, like: Any,
 ) -> None:  # fmt: skip
-    """Transform a line of tiles: v[f·pitch + t·wide + c]."""
-    size, a1, a2 = lanes(v), points(down), points(across)
-    for j in range(tiles):
+    """Transform a line of tiles: v[f·pitch + (t·segments + s)·wide + c]."""
+    size, a1, a2, n = lanes(v), points(down), points(across), len(segments) // 2
+    for k in range(tiles * n):
+        j, s = k // n, k % n
+        first = (segments[2 * s] * columns + segments[2 * s + 1] * gap + _first(j, across, gap)) * wide
         for c in range(0, wide, size):
-            at = _first(j, across, gap) * wide + c
+            at = first + c
             for b in range(a2):
                 into(down, strip, at + b * gap * wide, columns * wide, scratch, b * size, a2 * size, like)
             for a in range(a1):
-                to = a * a2 * pitch + (t + j) * wide + c
+                to = a * a2 * pitch + (t * n + k) * wide + c
                 into(across, scratch, a * a2 * size, size, v, to, pitch, like)
 
 
@@ -267,20 +270,22 @@ def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any) -> None
 
 
 @compiled(
-    lambda t: (const(t), const(t), const(t), INDEX, INDEX, INDEX, INDEX, mutable(t), mutable(int64), mutable(t)),
+    lambda t: (const(t), const(t), const(t), *(INDEX,) * 5, mutable(t), mutable(int64), mutable(t)),
     ["float32"],
 )
 def block(
-    x: Any, u: Any, bias: Any, rows: Any, columns: Any, shape: Any, box: Any, work: Any, quiet: Any, out: Any
-) -> bool:
+    x: Any, u: Any, bias: Any, rows: Any, columns: Any, segments: Any, shape: Any, box: Any, work: Any, quiet: Any,
+    out: Any,
+) -> bool:  # fmt: skip
     """Fill a block of tiles; True if an output of its tiles is not finite.
 
     Parameters
     ----------
     x : (N·groups·C·H·W,) from the first channel of a group on
-    u : transformed weights by panels of 16 outputs, (O/16, points, channels, 16), channels a multiple of 8
+    u : transformed weights by panels of 16 outputs, (O/16, points, segments, channels, 16), channels a multiple of 8
     bias : (O,) filled up to panels
     rows, columns : for each row and column that the tiles read, which of the image; −1 where it is absent
+    segments : the first tap of each, down and across
     shape : the numbers named above
     box : lines of tiles g0, g1 (all images in one count), columns j0, j1 of `GAP` tiles each, panels o0, o1
     work, quiet : room for `room(…)` numbers and for the block's outputs of one channel
@@ -291,11 +296,14 @@ def block(
     broad, width = min(box[3] * gap, shape[TILES]) - box[2] * gap, (box[3] - box[2]) * across * gap
     tiles = (box[1] - box[0]) * broad
     padded = (tiles + ROWS - 1) // ROWS * ROWS
-    span, high = width + (points(across) - across) * gap, points(down)
-    pitch = padded * wide + PANEL  # not a multiple of the page: 36 streams would share a line of the cache
+    last = len(segments) - 2
+    span = width + (segments[last + 1] + points(across) - across) * gap
+    high, count = segments[last] + points(down), points(down) * points(across)
+    deep = (last // 2 + 1) * wide
+    pitch = padded * deep + PANEL  # not a multiple of the page: 36 streams would share a line of the cache
     v = work[SCRATCH:]
-    m = v[high * points(across) * pitch :]
-    y = m[high * points(across) * padded * PANEL :]
+    m = v[count * pitch :]
+    y = m[count * padded * PANEL :]
     strip = y[(box[1] - box[0]) * down * width * PANEL :]
     like, found = spread(f4(0), 1, 1), 0
     step = shape[GROUPS] * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
@@ -307,11 +315,11 @@ def block(
             at = image * step + row * shape[WIDTH] if row >= 0 else -1
             p0 = box[2] * across * gap
             _gather(x, at, columns, p0, p0 + span, shape, strip, a * span * wide, wide)
-        found = _quiet(strip, span, shape[CHANNELS], wide, down, across, gap, width, (g - box[0]) * down, quiet, found)
-        _tiles(strip, span, wide, down, across, gap, broad, t, pitch, work, v, like)
+        found = _quiet(strip, span, shape[CHANNELS], wide, down, shape, width, (g - box[0]) * down, quiet, found)
+        _tiles(strip, span, wide, down, across, gap, broad, t, pitch, segments, work, v, like)
     bad = False
     for o in range(box[4], box[5]):
-        _products(v, pitch, wide, u, o * high * points(across) * wide * PANEL, high * points(across), padded, m)
+        _products(v, pitch, deep, u, o * count * deep * PANEL, count, padded, m)
         b = load(bias, o * PANEL, spread(f4(0), 2, 1))
         store(work, 0, _outputs(m, broad, tiles, padded, down, across, gap, width, work, b, y))
         for k in range(PANEL):
@@ -322,14 +330,16 @@ def block(
     return bad
 
 
-def room(rows: int, columns: int, channels: int, down: int, across: int, gap: int) -> int:
+def room(rows: int, columns: int, channels: int, down: int, across: int, gap: int, segments: Any) -> int:
     """Numbers of `work` for a block of some lines and columns of `gap` tiles each."""
     wide = -(-channels // 8) * 8
     padded = -(-rows * columns * gap // ROWS) * ROWS
     a1, a2 = (m + 2 if m > 1 else 1 for m in (down, across))
+    low, last = segments[-1]
     width = columns * across * gap
-    strip = a1 * (width + (a2 - across) * gap) * wide
-    return SCRATCH + a1 * a2 * (padded * wide + PANEL + padded * PANEL) + rows * down * width * PANEL + strip
+    strip = (a1 + low) * (width + (last + a2 - across) * gap) * wide
+    deep = len(segments) * wide
+    return SCRATCH + a1 * a2 * (padded * deep + PANEL + padded * PANEL) + rows * down * width * PANEL + strip
 
 
 # --- the matrices, and weights --------------------------------------------------------------------------------------

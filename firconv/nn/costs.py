@@ -56,8 +56,8 @@ def dense(problem: Problem) -> tuple[float, float]:
 def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, int]:
     """(seconds on one core, multiplications, bytes of a block) of F(size, 3)."""
     m, c = cost.machine(), CHARGES
-    points = (blocks.down + 2 if blocks.down > 1 else 1) * (blocks.across + 2)
-    wide, outs = -(-problem.channels_in // 8) * 8, blocks.all_panels * 16
+    points, wide = blocks.points, -(-problem.channels_in // 8) * 8 * len(blocks.segments)
+    outs = blocks.all_panels * 16
     tiles = blocks.rows * min(blocks.columns * blocks.gaps[1], blocks.tiles)
     filled = -(-tiles // 6) * 6
     count = blocks.groups * -(-blocks.every // blocks.rows) * -(-blocks.wide // blocks.columns)

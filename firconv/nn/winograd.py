@@ -26,14 +26,16 @@ BOUND = "1e-5·max (|w|*|x|)"
 SPREAD = 8.0
 TILES = 48  # tiles of a block: enough to read the weights for
 SIZES = (4, 2)
+MOST = 12  # taps of an axis
 SHARES = 4  # tasks at the least; where panels make them, each transforms the samples again
 
 
 def serves(problem: Problem) -> bool:
-    """True for float32 layers whose last one or two axes have 3 taps, stride one and ends that select samples."""
+    """True for float32 layers whose last one or two axes have 3 taps or more, stride one and ends that select."""
     rank = len(problem.signal) - 1
     kinds = {problem.signal_dtype, problem.taps_dtype, problem.dtype}
-    if rank > 2 or kinds != {np.dtype(np.float32)} or problem.taps[-1] != 3 or problem.taps[1] not in (1, 3):
+    low, last = (1, *problem.taps[1:])[-2:]
+    if rank > 2 or kinds != {np.dtype(np.float32)} or not 3 <= last <= MOST or low not in (1, *range(3, MOST + 1)):
         return False
     if set(problem.up + problem.down) != {1}:
         return False
@@ -57,10 +59,30 @@ def size(problem: Problem) -> int:
 
 
 def objection(weights: np.ndarray) -> str:
-    """Why weights (groups, O, I, *K) forbid the promise: the largest of some tap, over the outputs, is small; or ""."""
-    taps = np.abs(weights).max(axis=1).reshape(weights.shape[0], weights.shape[2], -1)
-    even = taps.min(axis=-1) * SPREAD >= taps.max(axis=-1)
-    return "" if even.all() else "some taps are small"
+    """Why weights (groups, O, I, *K) forbid the promise: the largest of some tap, over the outputs, is small; or "".
+
+    Only taps of one segment are compared: a sample carries no rounding of a segment that none of its taps belong to.
+    """
+    taps = np.abs(weights).max(axis=1)
+    taps = taps.reshape(-1, *((1,) * (4 - taps.ndim)), *taps.shape[2:])
+    for low, lows in segments(taps.shape[1]):
+        for first, count in segments(taps.shape[2]):
+            own = taps[:, low : low + lows, first : first + count].reshape(len(taps), -1)
+            if (own.min(axis=-1) * SPREAD < own.max(axis=-1)).any():
+                return "some taps are small"
+    return ""
+
+
+def segments(taps: int) -> list[tuple[int, int]]:
+    """(first, taps) of the segments of an axis: of three taps, and of two where these do not come out.
+
+    The third tap of the latter is zero. The one sample that meets no other is multiplied by zero alone, so nothing of
+    it is left in the outputs; with two zeros this would not be so.
+    """
+    count = -(-taps // 3)
+    twos = 3 * count - taps
+    sizes = [taps] if taps < 3 else [3] * (count - twos) + [2] * twos
+    return [(sum(sizes[:i]), n) for i, n in enumerate(sizes)]
 
 
 # ── blocks of tiles ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -76,14 +98,18 @@ class Blocks:
     def __init__(self, problem: Problem, m: int):
         self.axes = Geometry(problem).axes
         low, last = self.axes[1:]
-        self.down, self.across = (m if a.lattice.taps == 3 else 1 for a in (low, last))
-        self.gaps = tuple(a.lattice.dilation if a.lattice.taps == 3 else 1 for a in (low, last))
+        self.down, self.across = (m if a.lattice.taps > 1 else 1 for a in (low, last))
+        self.gaps = tuple(a.lattice.dilation if a.lattice.taps > 1 else 1 for a in (low, last))
         self.lines, self.tiles = _tiles(low, self.down, self.gaps[0]), _tiles(last, self.across, self.gaps[1])
         self.wide, self.images, self.groups = -(-self.tiles // self.gaps[1]), problem.signal[0], problem.groups
         self.every = self.lines * self.images
+        self.segments = [(a, b) for a, _ in segments(low.lattice.taps) for b, _ in segments(last.lattice.taps)]
+        self.points = (self.down + 2 if self.down > 1 else 1) * (self.across + 2)
+        room = TILES * max(1, 36 // (self.points * len(self.segments)))
+        room = max(TILES, min(room, self.every * self.tiles // TASKS))
         self.all_panels = -(-problem.channels_out // 16)
-        self.columns = -(-self.wide // -(-self.tiles // TILES))
-        most = max(1, TILES // (self.columns * self.gaps[1]))
+        self.columns = -(-self.wide // -(-self.tiles // room))
+        most = max(1, room // (self.columns * self.gaps[1]))
         self.rows = min(range(1, min(self.every, most) + 1), key=self._waste)
         count = self.groups * -(-self.every // self.rows) * -(-self.wide // self.columns)
         self.panels = max(1, min(self.all_panels, self.all_panels * count // SHARES))
@@ -121,16 +147,18 @@ class Winograd:
 
         self.problem, self.raw, self.blocks = problem, weights, Blocks(problem, size(problem) if m is None else m)
         b, axes = self.blocks, self.blocks.axes
-        shaped = weights.reshape(*weights.shape[:3], *((1,) * (5 - weights.ndim)), *weights.shape[3:])
-        self.transformed = [kernel.weights(w, b.down, b.across) for w in shaped]
-        self.rows = _index(axes[1], b.down * -(-b.lines // b.gaps[0]) * b.gaps[0])
-        self.columns = _index(axes[2], b.across * b.wide * b.gaps[1])
+        self.transformed = [kernel.weights(w, b.down, b.across) for w in _segmented(weights)]
+        last = b.segments[-1]
+        self.segments = np.array(b.segments, np.int64).reshape(-1)
+        self.rows = _index(axes[1], (b.down * -(-b.lines // b.gaps[0]) + last[0] + 2) * b.gaps[0])
+        self.columns = _index(axes[2], (b.across * b.wide + last[1] + 2) * b.gaps[1])
         inside = _inside(self.columns)
         self.shape = np.array([
             problem.channels_in, axes[1].signal, axes[2].signal, problem.channels_out, axes[1].outputs,
             axes[2].outputs, b.down, b.across, *b.gaps, b.lines, b.tiles, *inside, problem.groups,
+            axes[1].lattice.taps, axes[2].lattice.taps,
         ], np.int64)  # fmt: skip
-        self.room = kernel.room(b.rows, b.columns, problem.channels_in, b.down, b.across, b.gaps[1])
+        self.room = kernel.room(b.rows, b.columns, problem.channels_in, b.down, b.across, b.gaps[1], b.segments)
         self._rooms: list[tuple[np.ndarray, np.ndarray]] = []
         self._direct: Dense | None = None
 
@@ -153,9 +181,8 @@ class Winograd:
         p = self.problem
         source = x.reshape(-1)[group * p.channels_in * x[0, 0].size :]
         target = out.reshape(-1)[group * p.channels_out * out[0, 0].size :]
-        u, bias = self.transformed[group], biases[group]
-        where = np.array(box, np.int64)
-        if kernel.block(source, u, bias, self.rows, self.columns, self.shape, where, work, quiet, target):
+        arrays = (source, self.transformed[group], biases[group], self.rows, self.columns, self.segments, self.shape)
+        if kernel.block(*arrays, np.array(box, np.int64), work, quiet, target):
             flags.append(task)
         self._rooms.append((work, quiet))
 
@@ -186,11 +213,24 @@ def _region(block: Block) -> tuple[Any, ...]:
     return slice(*block.images), block.group, rows, columns
 
 
-def _index(axis: Axis, outputs: int) -> np.ndarray:
+def _segmented(weights: np.ndarray) -> np.ndarray:
+    """Weights (groups, O, I, *K) with the segments as further channels: (groups, O, segments·I, 3 or 1, 3)."""
+    w = weights.reshape(*weights.shape[:3], *((1,) * (5 - weights.ndim)), *weights.shape[3:])
+    if max(w.shape[3:]) <= 3:
+        return w
+    parts = []
+    for low, lows in segments(w.shape[3]):
+        for first, count in segments(w.shape[4]):
+            part = np.zeros((*w.shape[:2], -(-w.shape[2] // 8) * 8, min(3, w.shape[3]), 3), w.dtype)
+            part[:, :, : w.shape[2], :lows, :count] = w[..., low : low + lows, first : first + count]
+            parts.append(part)
+    return np.concatenate(parts, axis=2)
+
+
+def _index(axis: Axis, count: int) -> np.ndarray:
     """Which sample lies at every place that the tiles of an axis read; −1 where it is absent."""
-    lattice = axis.lattice
-    places = np.arange(outputs + lattice.reach - 1, dtype=np.int64) + lattice.base
-    reach = lattice.base + axis.outputs + lattice.reach - 1  # beyond the last output: read by tiles, used by none
+    places = np.arange(count, dtype=np.int64) + axis.lattice.base
+    reach = axis.lattice.base + axis.places  # beyond the last output: read by tiles, used by none
     index = selected(axis.ends, axis.signal, np.minimum(places, reach - 1))
     assert index is not None
     return np.where(places < reach, index, -1)
