@@ -25,6 +25,7 @@ class Charges:
     transform : one of a tile's points for one channel, in units of mac32
     weight : one transformed weight read by one block of tiles, in units of copy32
     task : one block, in units of tile
+    segmented : the whole of a Winograd layer with more than three taps; less is not worth its weaker promise
     """
 
     product: float = 0.6
@@ -33,6 +34,7 @@ class Charges:
     transform: float = 3.0
     weight: float = 0.3
     task: float = 0.5
+    segmented: float = 1.15
     provenance: str = "AMD EPYC, Zen 3, 2 cores, numba 0.68; November 2026; fitted by hand to benchmarks/layers.py"
 
 
@@ -61,15 +63,17 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
     tiles = blocks.rows * min(blocks.columns * blocks.gaps[1], blocks.tiles)
     filled = -(-tiles // 6) * 6
     count = blocks.groups * -(-blocks.every // blocks.rows) * -(-blocks.wide // blocks.columns)
+    again = -(-blocks.all_panels // blocks.panels)  # times that the samples are transformed
     products = float(count * filled * points * wide * outs)
     moved = problem.groups * (
         problem.channels_in * prod(problem.signal) + problem.channels_out * prod(problem.outputs)
     )
     seconds = (
         products * m.mac32 * c.product
-        + count * tiles * points * (wide + outs) * m.mac32 * c.transform
+        + count * tiles * points * (wide * again + outs) * m.mac32 * c.transform
         + 1.5 * moved * m.copy32 * c.turn
         + count * points * wide * outs * m.copy32 * c.weight
-        + count * max(1, blocks.all_panels // blocks.panels) * m.tile * c.task
+        + count * again * m.tile * c.task
     )
+    seconds *= c.segmented if len(blocks.segments) > 1 else 1.0
     return seconds, products, 4 * points * filled * (wide + 32)

@@ -1,4 +1,6 @@
-"""Layers with three taps and stride one by Winograd's minimal filtering: 36 multiplications instead of 144 (F(4, 3)).
+"""Layers of stride one by Winograd's minimal filtering: for 3 × 3 taps 36 multiplications instead of 144 (F(4, 3)).
+
+A dilated layer is a plain one on every phase. More taps are cut into segments of three, summed like further channels.
 
 float32 only. The sums are regrouped, so the promise is weaker than the direct method's: |ŷ − y| ≤ 1e-5 × the largest
 (|w| * |x|) of a tile, over all its outputs and channels. It is a matter of the weights too: a sample whose own taps
@@ -105,7 +107,7 @@ class Blocks:
         self.every = self.lines * self.images
         self.segments = [(a, b) for a, _ in segments(low.lattice.taps) for b, _ in segments(last.lattice.taps)]
         self.points = (self.down + 2 if self.down > 1 else 1) * (self.across + 2)
-        room = TILES * max(1, 36 // (self.points * len(self.segments)))
+        room = TILES * max(1, 36 // (self.points * len(self.segments)))  # one axis: fewer points, more tiles
         room = max(TILES, min(room, self.every * self.tiles // TASKS))
         self.all_panels = -(-problem.channels_out // 16)
         self.columns = -(-self.wide // -(-self.tiles // room))
