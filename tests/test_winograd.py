@@ -182,8 +182,14 @@ def test_single_samples_anywhere_in_a_tile(m):
         assert np.array_equal(y != 0, exact != 0)
 
 
-@pytest.mark.parametrize("taps", [(3, 3), (5, 4)])
-@pytest.mark.parametrize("words", [{"padding": 1}, {"padding": (2, 3), "dilation": (1, 2)}])
+VARIANTS = [
+    ({"padding": (2, 3), "dilation": (1, 2)}, (5, 4)),
+    ({"padding": 1}, (3, 3)),
+    ({"padding": (3, 2), "dilation": (3, 2)}, (3, 3)),
+]
+
+
+@pytest.mark.parametrize("words, taps", VARIANTS[: 2 if SLOW else 3])
 def test_outputs_without_any_sample_are_the_bias(words, taps):
     n = 12 if SLOW else 40
     x, w = noise(7, 2, 16, n, n), noise(8, 20, 16, *taps)
@@ -199,12 +205,9 @@ def test_outputs_without_any_sample_are_the_bias(words, taps):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
 @pytest.mark.parametrize("where", [(0, 0, 0, 0), (1, 3, 13, 17), (1, 7, 27, 25)][: 1 if SLOW else 3])
-@pytest.mark.parametrize(
-    "words, taps",
-    [({"padding": 1}, (3, 3)), ({"padding": (3, 2), "dilation": (3, 2)}, (3, 3)), ({"padding": 2}, (5, 4))],
-)
+@pytest.mark.parametrize("words, taps", VARIANTS[: 1 if SLOW else 3])
 def test_nan_inf_and_overflow_stay_where_the_sum_has_them(value, where, words, taps):
-    x, w = noise(10, 2, 8, 28, 26), noise(11, 18, 8, *taps)
+    x, w = noise(10, 2, 8, 28, 26)[:, :, : 14 if SLOW else 28], noise(11, 6 if SLOW else 18, 8, *taps)
     x[where] = value
     fast, direct = (nn.conv(x, w / 16, method=m, **words) for m in ("winograd", "direct"))
     assert np.array_equal(np.isnan(fast), np.isnan(direct))
@@ -339,13 +342,13 @@ def test_the_promise_holds_for_segments_as_uneven_as_auto_takes(taps, m):
         assert (np.abs(run(x, w, None, m) - exact) <= 1e-5 * largest(x, w, m)).all()
 
 
-@pytest.mark.parametrize("taps", [4, 5, 7, 8])
+@pytest.mark.parametrize("taps", [4] if SLOW else [4, 5, 7, 8])
 @pytest.mark.parametrize("m", [2, 4])
 def test_a_sample_that_meets_filled_up_taps_only_leaves_nothing(taps, m):
     """Two taps are filled up to three by a zero: a tile reads one sample more than its outputs have."""
     w, x = noise(41, 5, 8, taps), noise(42, 1, 8, 7 * m + taps - 1)
     plain = run(x, w, None, m)
-    for at in range(2 * m, 4 * m):
+    for at in range(2 * m, 4 * m, 3 if SLOW else 1):
         loud = x.copy()
         loud[0, :, at] = 1e30
         others = [t for t in range(7) if not t * m <= at < (t + 1) * m + taps - 1]
