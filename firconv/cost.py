@@ -33,7 +33,7 @@ class Machine:
     far : factor on transforms along an axis of more than 2¹⁶ samples, and again beyond 2²¹, which leave the caches
     tree32, tree64 : one sample of a block of a line through `kernels.tree`, per log2 N
     leaf32, leaf64 : one sample of such a block, whatever N (leaves, guard, crop)
-    line32, line64 : one sample of a long line's three transforms in four steps, per log2 of the length
+    line32, line64 : one sample of a long line's three transforms, per log2 of the length
     """
 
     mac32: float = 2.8e-11

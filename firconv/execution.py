@@ -205,7 +205,7 @@ class Fourier:
 
 
 class LongFourier:
-    """One transform of a whole line with many taps, in four steps that use every core."""
+    """One transform of a whole line with many taps, in steps that use every core."""
 
     def __init__(self, problem: Problem, decision: Decision, weights: np.ndarray, work: str):
         is_complex = "c" in (problem.signal_dtype.kind, weights.dtype.kind)

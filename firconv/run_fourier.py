@@ -194,7 +194,7 @@ def _filter(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray) -> None:
 
 def long(grid: tiles.Grid, box: tiles.Box, x: np.ndarray, w: np.ndarray, out: np.ndarray, tau: float | None) -> None:
     """One line by one transform; what the guard does not vouch for again in double precision, then output by output."""
-    from firconv.kernels import fourstep
+    from firconv.kernels import fourstep, trunk
 
     line, start = _line(grid, box, x, out.dtype)
     y = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
@@ -205,7 +205,7 @@ def long(grid: tiles.Grid, box: tiles.Box, x: np.ndarray, w: np.ndarray, out: np
 
         signal, taps = line.astype(kind, copy=False), w.astype(kind, copy=False)
         with _one_thread():
-            return fourstep.correlate(signal, taps, start, target, tau=tau, parallel=parallel)
+            return fourstep.correlate(signal, taps, start, target, tau=tau, parallel=parallel, own=trunk.transform)
 
     doubt = transform(out.dtype, y)
     single = out.dtype in (np.float32, np.complex64)

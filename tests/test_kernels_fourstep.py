@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from firconv.kernels import fourstep
+from firconv.kernels import fourstep, trunk
 
 UNIT = {"f": 2.0**-24, "d": 2.0**-53, "F": 2.0**-24, "D": 2.0**-53}
 TAU = {"f": 1e-4, "d": 1e-10, "F": 1e-4, "D": 1e-10}
@@ -31,6 +31,7 @@ def exact(x, w, start, size):
         return view @ w.astype(wide), np.sqrt(np.square(np.abs(view)).sum(axis=1))
 
 
+@pytest.mark.parametrize("own", [None, trunk.transform], ids=["steps", "trunk"])
 @pytest.mark.parametrize("dtype", "fdFD")
 @pytest.mark.parametrize(
     "n, k, start, size",
@@ -47,11 +48,11 @@ def exact(x, w, start, size):
         (500, 20, 490, 100),
     ],
 )
-def test_any_window_agrees_with_the_defining_sum(dtype, n, k, start, size):
+def test_any_window_agrees_with_the_defining_sum(dtype, n, k, start, size, own):
     rng = np.random.default_rng(1)
     x, w = values(rng, n, dtype), values(rng, k, dtype)
     out = np.full(size, 77, dtype)
-    unsure = fourstep.correlate(x, w, start, out, tau=TAU[dtype])
+    unsure = fourstep.correlate(x, w, start, out, tau=TAU[dtype], own=own)
     y, s = exact(x, w, start, size)
     norm = np.linalg.norm(w.astype("D"))
     error = np.abs(out - y)
@@ -87,9 +88,10 @@ def test_bits_do_not_depend_on_threads_or_the_layout_of_the_output(dtype):
     assert np.abs(one - reference).max() <= 100 * UNIT[dtype] * np.linalg.norm(x) * np.linalg.norm(w)
 
 
+@pytest.mark.parametrize("own", [None, trunk.transform], ids=["steps", "trunk"])
 @pytest.mark.parametrize("dtype", "fd")
 @pytest.mark.parametrize("case", ["gap", "loud then quiet", "click", "decay", "silence"])
-def test_the_guard(case, dtype):
+def test_the_guard(case, dtype, own):
     rng = np.random.default_rng(3)
     n, k = 6000, 500
     t = np.arange(n)
@@ -102,7 +104,7 @@ def test_the_guard(case, dtype):
     }[case]
     x, w = (values(rng, n, "d") * envelope).astype(dtype), values(rng, k, dtype)
     out = np.empty(n + k - 1, dtype)
-    unsure = fourstep.correlate(x, w, 1 - k, out, tau=TAU[dtype])
+    unsure = fourstep.correlate(x, w, 1 - k, out, tau=TAU[dtype], own=own)
     mask = np.zeros(len(out), bool) if unsure is None else unsure
     y, s = exact(x, w, 1 - k, len(out))
     tiny = np.finfo(dtype).smallest_subnormal

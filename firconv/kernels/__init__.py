@@ -7,6 +7,7 @@
 - ``fourier``: overlap-save on batches of blocks
 - ``tree``: the same for lines of real numbers, by remainders of polynomials
 - ``fourstep``: one transform for a signal and taps that are both long
+- ``trunk``: the same for real ones, by remainders of polynomials; ``splits``: what it shares with ``tree``
 - ``dense``: many output channels over the same samples, as products without the matrix
 - ``winograd``: minimal filtering, F(2, 3) and F(4, 3)
 - ``guard``: what an FFT may vouch for

@@ -149,6 +149,11 @@ def compiled(
     return decorate
 
 
+def loops() -> bool:
+    """True where kernels run as plain Python loops, because numba's JIT is off."""
+    return bool(_config.DISABLE_JIT)
+
+
 def compilations() -> int:
     """Kernels that this process compiled rather than loaded."""
     return _compilations

@@ -4,7 +4,8 @@
 
 The P = N₁·N₂ points lie row by row in an N₁ × N₂ matrix, t = N₂·t₁ + t₂. Transforms down the columns, a twiddle
 exp(−2πi f₁t₂/P) and transforms along the rows give frequency f₁ + N₁·f₂ at place (f₁, f₂). The product of two spectra
-does not care about their order, and the way back undoes the steps. A real matrix needs the rows f₁ ≤ N₁/2 only.
+does not care about their order, and the way back undoes the steps. A real matrix needs the rows f₁ ≤ N₁/2 only. Where
+`correlate` is given a transform of our own for real lines (`kernels.trunk`), that takes the place of the steps.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from scipy import fft
 from firconv.kernels import guard
 
 Parallel = Callable[[Callable[[Any], None], Iterable[Any]], None]
+Transform = Callable[[NDArray[Any], NDArray[Any], int, NDArray[Any], Parallel], None]
 WIDE = 64  # columns transformed at once
 TALL = 16  # rows transformed at once
 STRIP = 1 << 16  # outputs judged at once
@@ -53,6 +55,7 @@ def correlate(
     *,
     tau: float | None = None,
     parallel: Parallel = serial,
+    own: Callable[[int, np.dtype[Any]], Transform | None] | None = None,
 ) -> NDArray[np.bool_] | None:
     """Correlate a signal (N,) with taps (K,) into `out` (L,), of which element n is at lag start + n.
 
@@ -66,6 +69,8 @@ def correlate(
         Promise |ŷ − y|[n] ≤ τ · ‖w‖₂ · S[n], S[n] the 2-norm of the samples under the taps. None promises nothing.
     parallel
         ``parallel(function, items)`` runs the function on all items, in any order. The items never depend on it.
+    own
+        From the points of a line and a dtype to a transform of our own that takes the place of the four steps, or None.
 
     Returns
     -------
@@ -86,7 +91,10 @@ def correlate(
     bend = _exponent(peak), _exponent(max(np.abs(weights.real).max(), np.abs(weights.imag).max()))
     clean, taps = _ldexp(clean, -bend[0]), _ldexp(weights, -bend[1])
     points = max(lead + len(clean), len(out) + len(weights) - 1 - lead, 1 << 12)
-    if points < FOUR:
+    line = None if own is None else own(points, out.dtype)
+    if line is not None:
+        line(clean, taps, lead, out, parallel)
+    elif points < FOUR:
         _at_once(clean, taps, lead, out, fft.next_fast_len(points, real=True))  # 5-smooth, as the guard's proof wants
     else:
         _transform(clean, taps, lead, out, shape_for(points), parallel)

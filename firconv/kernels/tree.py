@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 
 from firconv.kernels import guard
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import BYTES, fma, fnma, item, lanes, load, spread, store
+from firconv.kernels.lanes import BYTES, lanes, spread
+from firconv.kernels.splits import gather, halve, quarter, roots, turn, unite
 
 INDEX = const(int64)
 LEAST = 1 << 7  # samples of the smallest block
@@ -79,7 +80,7 @@ def prepare(weights: NDArray[Any], length: int, dtype: np.dtype[Any]) -> Tree:
     x /= len(x)
     window = np.concatenate([x * np.exp(1j * angles)[:, None], x], axis=1)
     leaves = np.stack([window.real, window.imag], axis=1)
-    return Tree(np.ascontiguousarray(leaves.ravel(), dtype), _twiddles(length, dtype.char), length)
+    return Tree(np.ascontiguousarray(leaves.ravel(), dtype), roots(length, dtype.char), length)
 
 
 _offsets = lru_cache(maxsize=64)(guard.offsets)  # shapes recur from task to task
@@ -91,133 +92,14 @@ def _reachable(out: NDArray[Any], dtype: np.dtype[Any]) -> bool:
     return out.dtype == dtype and out.strides[-1] == size and all(s >= 0 and s % size == 0 for s in out.strides)
 
 
-@lru_cache(maxsize=32)
-def _twiddles(length: int, char: str) -> NDArray[Any]:
-    """Re c, Im c, Re c², Im c² of every node that is split in four, from the root down; where the number of levels is
-    odd the root is split in two, and its c² comes first."""
-    leaf = BYTES // np.dtype(char).itemsize
-    levels = (length // 2 // leaf).bit_length() - 1
-    angles, found = np.array([np.pi / 2]), []
-    if levels % 2:
-        found.append(_parts(angles / 2))
-        angles = np.array([angles[0] / 2, angles[0] / 2 + np.pi])
-    for _ in range(levels // 2):
-        found.append(np.concatenate([_parts(angles / 4), _parts(angles / 2)], axis=1))
-        angles = (angles[:, None] / 4 + np.pi * np.array([0, 1, 0.5, 1.5])).ravel()
-    flat = np.concatenate([f.ravel() for f in found]).astype(char)
-    flat.flags.writeable = False
-    return flat
-
-
-def _parts(angles: NDArray[Any]) -> NDArray[Any]:
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
-
-
-# --- splitting ------------------------------------------------------------------------------------------------------
-
-
-@compiled()
-def _halve(x: Any, at: int, out: Any, half: int, cr: Any, ci: Any, zero: Any) -> None:
-    """Split the root, re x[at …], im x[at + half …], into two nodes in `out`."""
-    m, step = half // 2, lanes(x)
-    for j in range(0, m, step):
-        p = at + j
-        ar, ai = load(x, p, zero), load(x, p + half, zero)
-        br, bi = load(x, p + m, zero), load(x, p + m + half, zero)
-        store(out, j, fnma(ci, bi, fma(cr, br, ar)))
-        store(out, j + half, fma(ci, br, fma(cr, bi, ai)))
-        store(out, j + m, fma(ci, bi, fnma(cr, br, ar)))
-        store(out, j + m + half, fnma(ci, br, fnma(cr, bi, ai)))
-
-
-@compiled()
-def _quarter(x: Any, at: int, out: Any, to: int, m: int, half: int, twiddles: Any, t: int, zero: Any) -> None:
-    """Split one node of 4m coefficients at x[at …] into four at out[to …]; they may be the same."""
-    cr, ci = item(twiddles, t), item(twiddles, t + 1)
-    dr, di = item(twiddles, t + 2), item(twiddles, t + 3)
-    for j in range(0, m, lanes(x)):
-        p, q = at + j, at + j + half
-        ar, ai = load(x, p, zero), load(x, q, zero)
-        br, bi = load(x, p + 2 * m, zero), load(x, q + 2 * m, zero)
-        ur, ui = fnma(di, bi, fma(dr, br, ar)), fma(di, br, fma(dr, bi, ai))
-        vr, vi = fma(di, bi, fnma(dr, br, ar)), fnma(di, br, fnma(dr, bi, ai))
-        ar, ai = load(x, p + m, zero), load(x, q + m, zero)
-        br, bi = load(x, p + 3 * m, zero), load(x, q + 3 * m, zero)
-        sr, si = fnma(di, bi, fma(dr, br, ar)), fma(di, br, fma(dr, bi, ai))
-        wr, wi = fma(di, bi, fnma(dr, br, ar)), fnma(di, br, fnma(dr, bi, ai))
-        p, q = to + j, to + j + half
-        store(out, p, fnma(ci, si, fma(cr, sr, ur)))
-        store(out, q, fma(ci, sr, fma(cr, si, ui)))
-        store(out, p + m, fma(ci, si, fnma(cr, sr, ur)))
-        store(out, q + m, fnma(ci, sr, fnma(cr, si, ui)))
-        store(out, p + 2 * m, fnma(cr, wi, fnma(ci, wr, vr)))
-        store(out, q + 2 * m, fma(cr, wr, fnma(ci, wi, vi)))
-        store(out, p + 3 * m, fma(cr, wi, fma(ci, wr, vr)))
-        store(out, q + 3 * m, fnma(cr, wr, fma(ci, wi, vi)))
-
-
-# --- leaves -----------------------------------------------------------------------------------------------------------
+# --- blocks -----------------------------------------------------------------------------------------------------------
 
 
 @compiled()
 def _multiply(x: Any, half: int, leaves: Any, zero: Any) -> None:
     """Multiply every leaf of x by that of the taps, in place."""
-    size = lanes(x)
-    one = x.dtype.type(1)
-    for p in range(0, half, size):
-        h = 4 * p + size
-        rr = ii = ri = ir = zero
-        for j in range(size):
-            re, im = item(x, p + j), item(x, p + half + j)
-            hr, hi = load(leaves, h - j, zero), load(leaves, h + 2 * size - j, zero)
-            rr, ii = fma(re, hr, rr), fma(im, hi, ii)
-            ri, ir = fma(re, hi, ri), fma(im, hr, ir)
-        store(x, p, fnma(one, ii, rr))
-        store(x, p + half, fma(one, ri, ir))
-
-
-# --- and back ---------------------------------------------------------------------------------------------------------
-
-
-@compiled()
-def _unite(x: Any, half: int, cr: Any, ci: Any, zero: Any) -> None:
-    """Two nodes become the root: a = p + q, b = c̄·(p − q)."""
-    m, one = half // 2, x.dtype.type(1)
-    for j in range(0, m, lanes(x)):
-        pr, pi = load(x, j, zero), load(x, j + half, zero)
-        qr, qi = load(x, j + m, zero), load(x, j + m + half, zero)
-        dr, di = fnma(one, qr, pr), fnma(one, qi, pi)
-        store(x, j, fma(one, qr, pr))
-        store(x, j + half, fma(one, qi, pi))
-        store(x, j + m, fma(cr, dr, fma(ci, di, zero)))
-        store(x, j + m + half, fma(cr, di, fnma(ci, dr, zero)))
-
-
-@compiled()
-def _gather(x: Any, at: int, m: int, half: int, twiddles: Any, t: int, zero: Any) -> None:
-    """Four nodes of m coefficients become one, in place."""
-    one = x.dtype.type(1)
-    cr, ci = item(twiddles, t), item(twiddles, t + 1)
-    dr, di = item(twiddles, t + 2), item(twiddles, t + 3)
-    for j in range(0, m, lanes(x)):
-        p, q = at + j, at + j + half
-        ar, ai, br, bi = load(x, p, zero), load(x, q, zero), load(x, p + m, zero), load(x, q + m, zero)
-        ur, ui, er, ei = fma(one, br, ar), fma(one, bi, ai), fnma(one, br, ar), fnma(one, bi, ai)
-        sr, si = fma(cr, er, fma(ci, ei, zero)), fma(cr, ei, fnma(ci, er, zero))
-        ar, ai = load(x, p + 2 * m, zero), load(x, q + 2 * m, zero)
-        br, bi = load(x, p + 3 * m, zero), load(x, q + 3 * m, zero)
-        vr, vi, er, ei = fma(one, br, ar), fma(one, bi, ai), fnma(one, br, ar), fnma(one, bi, ai)
-        wr, wi = fma(cr, ei, fnma(ci, er, zero)), fnma(cr, er, fnma(ci, ei, zero))
-        store(x, p, fma(one, vr, ur))
-        store(x, q, fma(one, vi, ui))
-        store(x, p + m, fma(one, wr, sr))
-        store(x, q + m, fma(one, wi, si))
-        er, ei = fnma(one, vr, ur), fnma(one, vi, ui)
-        store(x, p + 2 * m, fma(dr, er, fma(di, ei, zero)))
-        store(x, q + 2 * m, fma(dr, ei, fnma(di, er, zero)))
-        er, ei = fnma(one, wr, sr), fnma(one, wi, si)
-        store(x, p + 3 * m, fma(dr, er, fma(di, ei, zero)))
-        store(x, q + 3 * m, fma(dr, ei, fnma(di, er, zero)))
+    for p in range(0, half, lanes(x)):
+        turn(x, p, half, leaves, 4 * p + lanes(x), zero)
 
 
 @compiled(lambda t: (const(t), INDEX, mutable(t), INDEX, int64, const(t), const(t), int64), ("float32", "float64"))
@@ -232,15 +114,15 @@ def blocks(x: Any, starts: Any, out: Any, places: Any, wanted: int, leaves: Any,
     for b in range(len(starts)):
         at, t, m = starts[b], 0, half
         if levels % 2:
-            _halve(x, at, work, half, twiddles[0], twiddles[1], zero)
+            halve(x, at, work, 0, half // 2, half, twiddles[0], twiddles[1], zero)
             t, m = 2, half // 2
         else:
             m = half // 4
-            _quarter(x, at, work, 0, m, half, twiddles, 0, zero)
+            quarter(x, at, work, 0, 0, m, m, half, twiddles, 0, zero)
             t = 4
         while m > size:
             for p in range(0, half, m):
-                _quarter(work, p, work, p, m // 4, half, twiddles, t, zero)
+                quarter(work, p, work, p, 0, m // 4, m // 4, half, twiddles, t, zero)
                 t += 4
             m //= 4
         _multiply(work, half, leaves, zero)
@@ -249,10 +131,10 @@ def blocks(x: Any, starts: Any, out: Any, places: Any, wanted: int, leaves: Any,
         while 4 * m <= last:
             t -= 4 * (half // (4 * m))
             for k in range(half // (4 * m)):
-                _gather(work, 4 * m * k, m, half, twiddles, t + 4 * k, zero)
+                gather(work, 4 * m * k, 0, m, m, half, twiddles, t + 4 * k, zero)
             m *= 4
         if levels % 2:
-            _unite(work, half, twiddles[0], twiddles[1], zero)
+            unite(work, 0, half // 2, half, twiddles[0], twiddles[1], zero)
         to = places[b]
         for n in range(wanted):
             out[to + n] = work[n]
