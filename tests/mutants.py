@@ -34,7 +34,7 @@ KERNELS = {
     "dense": (None, ["test_dense.py"], "bits or gradient or one_tap"),
     "fourier": (["prepare", "correlate", "_condition", "_filter", "_multiply", "_judge", "correlate_integers"],
                 ["test_kernels_fourier.py", WHOLE], "kernels_fourier or overlap_save"),
-    "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_at_once"],
+    "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_close", "_measure", "_at_once"],
                  ["test_kernels_fourstep.py", WHOLE], "kernels_fourstep or four_steps"),
     "guard": (["_scan", "overlay", "_scatter", "_count", "spread", "survey"],
               ["test_guard.py", "test_kernels_fourier.py"], ""),

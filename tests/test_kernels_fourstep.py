@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from firconv.kernels import fourstep, trunk
+from firconv.kernels import fourstep, guard, trunk
 
 UNIT = {"f": 2.0**-24, "d": 2.0**-53, "F": 2.0**-24, "D": 2.0**-53}
 TAU = {"f": 1e-4, "d": 1e-10, "F": 1e-4, "D": 1e-10}
@@ -161,3 +161,19 @@ def test_sizes_hold_the_points_and_are_smooth():
         assert points <= rows * columns <= max(1.15 * points, 4096)
         assert rows % 2 == 0
         assert columns % fourstep.WIDE == 0
+
+
+@pytest.mark.parametrize(
+    "n, k, start, size, tau", [(3000, 1000, -999, 3999, 3e-13), (2000, 70, 0, 1931, 1e-11), (2500, 1, -100, 2700, 1e-11)]
+)
+def test_all_outputs_below_the_guard_s_threshold_are_marked_and_no_others(n, k, start, size, tau):
+    rng = np.random.default_rng(6)
+    x, w = values(rng, n, "d") * 10.0 ** rng.uniform(-1, 2, 20).repeat(n // 20), values(rng, k, "d")
+    unsure = fourstep.correlate(x, w, start, np.empty(size), tau=tau)
+    _, s = exact(x, w, start, size)
+    points = max(max(-start, 0) + n, size + k - 1 - max(-start, 0), 4096)
+    need = guard.factor(x.dtype, np.log2(points) + 2, tau) * np.linalg.norm(x[max(start, 0) : start + size + k - 1])
+    mask = np.zeros(size, bool) if unsure is None else unsure
+    assert mask[(s > 0) & (s < need)].all()
+    assert not mask[(s > 1.001 * need) | (s == 0)].any()
+    assert 50 < mask.sum() < size - 50

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +26,8 @@ Parallel = Callable[[Callable[[Any], None], Iterable[Any]], None]
 Transform = Callable[[NDArray[Any], NDArray[Any], int, NDArray[Any], Parallel], None]
 WIDE = 64  # columns transformed at once
 TALL = 16  # rows transformed at once
-STRIP = 1 << 16  # outputs judged at once
+STRIP = 1 << 16  # samples measured and outputs judged at once
+PIECE = 1 << 6  # samples between running sums that are kept
 FOUR = 1 << 16  # points from which four steps are faster
 
 
@@ -81,15 +83,16 @@ def correlate(
         out[...] = 0
         return None
     part, lead = x[first:last], max(-start, 0)
-    found = _measure(part.astype(out.dtype, copy=False))
-    peak = float(found.peak[0])
-    clean, broken = part, not math.isfinite(peak)
+    peaks, spreads = _measure((part.astype(out.dtype, copy=False), weights), parallel)
+    clean, broken = part, not math.isfinite(peaks[0])
     if broken:
         clean = np.where(np.isfinite(part), part, 0).astype(out.dtype)
-        peak = max(float(np.abs(clean.real).max()), float(np.abs(clean.imag).max()))
-    present = clean != 0  # before scaling, under which small samples next to very large ones vanish
-    bend = _exponent(peak), _exponent(max(np.abs(weights.real).max(), np.abs(weights.imag).max()))
+        peaks = max(float(np.abs(clean.real).max()), float(np.abs(clean.imag).max())), peaks[1]
+    given = clean  # before scaling, under which small samples next to very large ones vanish
+    bend = _exponent(peaks[0]), _exponent(peaks[1])
     clean, taps = _ldexp(clean, -bend[0]), _ldexp(weights, -bend[1])
+    if broken or any(bend):
+        spreads = _measure((clean, taps), parallel)[1]
     points = max(lead + len(clean), len(out) + len(weights) - 1 - lead, 1 << 12)
     line = None if own is None else own(points, out.dtype)
     if line is not None:
@@ -101,7 +104,7 @@ def correlate(
     if any(bend):
         with np.errstate(over="ignore", under="ignore"):
             out[...] = _ldexp(out, sum(bend))
-    unsure = None if tau is None else _judge(clean, present, taps, lead, out, tau, points, parallel)
+    unsure = None if tau is None else _judge(clean, given, taps, lead, out, tau, points, spreads, parallel)
     if broken:
         _overlay(part, weights, lead, out)
     return unsure
@@ -200,63 +203,92 @@ def _twiddles(half: int, rows: int, columns: int, dtype: Any) -> tuple[NDArray[A
     return step.astype(dtype), base.astype(dtype)
 
 
-def _measure(x: NDArray[Any]) -> guard.Survey:
-    return guard.survey(x[None, None], (len(x),), (1,))
+def _measure(lines: tuple[NDArray[Any], ...], parallel: Parallel) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Largest magnitude of each line, Inf if any is not finite, and a bound of its log2 C up to `guard.SUBNORMAL`."""
+    pieces = [range(0, len(line), STRIP) for line in lines]
+    peaks, means = ([np.zeros(len(p)) for p in pieces] for _ in range(2))
+
+    def piece(item: tuple[int, int]) -> None:
+        line, begin = item
+        x = lines[line][begin : begin + STRIP]
+        found = guard.survey(x[None, None], (len(x),), (1,))
+        peak = peaks[line][begin // STRIP] = found.peak[0]
+        means[line][begin // STRIP] = math.log2(peak) - found.spread[0] if 0 < peak < math.inf else math.inf
+
+    parallel(piece, [(line, begin) for line, starts in enumerate(pieces) for begin in starts])
+    tops = tuple(float(p.max()) for p in peaks)
+    ranges = (math.log2(top) - m.min() if 0 < top < math.inf else 0.0 for top, m in zip(tops, means, strict=True))
+    return tops, tuple(float(r) for r in ranges)
 
 
 def _judge(
     x: NDArray[Any],
-    present: NDArray[np.bool_],
+    given: NDArray[Any],
     w: NDArray[Any],
     lead: int,
     out: NDArray[Any],
     tau: float,
     points: int,
+    spreads: tuple[float, ...],
     parallel: Parallel,
 ) -> NDArray[np.bool_] | None:
     """Compare S[n] of every output with the guard's threshold, from running sums whose rounding is allowed for.
 
-    Squares of small samples vanish next to large ones, so what is silent is read from the samples `present`.
+    Squares of small samples vanish next to large ones, so what is silent is read from the samples as `given`.
     """
     factor = guard.factor(out.dtype, math.log2(points) + 2, tau)
-    energy = _running(_power(x))
-    need = (1.001 * factor**2 + 2.0**-52 * len(x)) * energy[-1]
+    energy = _running(lambda part: _power(x[part]), len(x), parallel)
+    rounding = 2.0**-52 * len(x) * energy.known[-1]
+    need = 1.001 * factor**2 * energy.known[-1] + rounding
     failed, empty = np.zeros((2, len(out)), bool)
+    close = _close(energy, need, lead, len(w), len(out))
 
-    def strip(begin: int) -> None:
-        seen = _window(energy, begin - lead, len(w), failed[begin : begin + STRIP])
-        np.less(seen, need, out=failed[begin : begin + STRIP])
-        np.equal(seen, 0, out=empty[begin : begin + STRIP])
+    def strip(here: slice) -> None:
+        seen = energy.window(here, lead, len(w))
+        np.less(seen, need, out=failed[here])
+        np.less_equal(seen, rounding, out=empty[here])
 
-    parallel(strip, range(0, len(out), STRIP))
-    spread, wild = _spreads(x, w)
+    parallel(strip, close)
+    spread, wild = _spreads(x, w, spreads)
     if wild:
-        _mark_wild(x, lead, len(w), guard.RANGE - spread, failed)
+        _mark_wild(x, lead, len(w), guard.RANGE - spread, failed, parallel)
     if empty.any():
-        count = _running(present)
-        for begin in range(0, len(out), STRIP):
-            here = slice(begin, begin + STRIP)
-            silent = np.broadcast_to(_window(count, begin - lead, len(w), failed[here]) == 0, failed[here].shape)
+        count = _running(lambda part: given[part] != 0, len(x), parallel)
+        for here in close:
+            silent = np.broadcast_to(count.window(here, lead, len(w)) == 0, failed[here].shape)
             out[here][silent] = 0
             failed[here] &= ~silent
     return failed if failed.any() else None
 
 
-def _mark_wild(x: NDArray[Any], lead: int, taps: int, room: float, failed: NDArray[np.bool_]) -> None:
+def _close(energy: _Running, need: float, lead: int, taps: int, size: int) -> list[slice]:
+    """Strips of outputs that a closer look has to be taken at: not every S[n]² of whole pieces reaches `need`."""
+    begin = np.arange(0, size, PIECE) - lead
+    lo, hi = -(-(begin + PIECE - 1) // PIECE), (begin + taps) // PIECE
+    whole = len(energy.known) - 1
+    least = energy.known[hi.clip(0, whole)] - energy.known[lo.clip(0, whole)]
+    unclear = np.concatenate(([False], (least < need) | (least <= 0), [False]))
+    ends = np.flatnonzero(unclear[1:] != unclear[:-1]).reshape(-1, 2) * PIECE
+    return [slice(n, min(n + STRIP, last, size)) for first, last in ends.tolist() for n in range(first, last, STRIP)]
+
+
+def _mark_wild(
+    x: NDArray[Any], lead: int, taps: int, room: float, failed: NDArray[np.bool_], parallel: Parallel
+) -> None:
     """Mark outputs whose samples range too widely: log2 of S[n] over their geometric mean, at least C, above `room`."""
     size = np.abs(x).astype(np.float64)
-    energy, count, logs = _running(_power(x)), _running(size != 0), _running(np.log2(np.where(size > 0, size, 1)))
+    kinds = (_power(x), size != 0, np.log2(np.where(size > 0, size, 1)))
+    energy, count, logs = (_running(values.__getitem__, len(x), parallel) for values in kinds)
     for begin in range(0, len(failed), STRIP):
-        bad = failed[begin : begin + STRIP]
-        seen, many, total = (_window(r, begin - lead, taps, bad) for r in (energy, count, logs))
-        bad |= 0.5 * np.log2(np.maximum(seen, 2.0**-1022)) - total / np.maximum(many, 1) > room
+        here = slice(begin, min(begin + STRIP, len(failed)))
+        seen, many, total = (r.window(here, lead, taps) for r in (energy, count, logs))
+        failed[here] |= 0.5 * np.log2(np.maximum(seen, 2.0**-1022)) - total / np.maximum(many, 1) > room
 
 
-def _spreads(x: NDArray[Any], w: NDArray[Any]) -> tuple[float, bool]:
+def _spreads(x: NDArray[Any], w: NDArray[Any], quick: tuple[float, ...]) -> tuple[float, bool]:
     """Log2 C(w), and whether C(x)·C(w) is out of range; from the bits alone if they leave no doubt."""
-    quick = [float(_measure(v).spread[0]) for v in (w, x)]
     if guard.SUBNORMAL * sum(quick) <= guard.RANGE:
-        return quick[0], False
+        return quick[1], False
     spread = guard.spread(w)
     return spread, guard.spread(x) + spread > guard.RANGE
 
@@ -266,26 +298,44 @@ def _power(x: NDArray[Any]) -> NDArray[np.float64]:
     return power + np.square(x.imag, dtype=np.float64) if x.dtype.kind == "c" else power
 
 
-def _window(running: NDArray[Any], begin: int, taps: int, like: NDArray[Any]) -> NDArray[Any]:
-    """Differences of running sums over `taps` places, from place begin on; those of one value may come as one."""
-    return _at(running, begin + taps, len(like)) - _at(running, begin, len(like))
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """Running sums of `values` of `size` samples, known at every `PIECE`-th of them and behind the last."""
+
+    values: Callable[[slice], NDArray[Any]]
+    size: int
+    known: NDArray[Any]
+
+    def window(self, outputs: slice, lead: int, taps: int) -> NDArray[Any]:
+        """Sums over the taps of some outputs, of which number `lead` begins at sample 0; one value may come as one."""
+        begin, count = outputs.start - lead, outputs.stop - outputs.start
+        return self._at(begin + taps, count) - self._at(begin, count)
+
+    def _at(self, begin: int, count: int) -> NDArray[Any]:
+        """Sums of the first begin … begin + count − 1 samples, none or all beyond the ends."""
+        lo, hi = (min(max(n, 0), self.size) for n in (begin, begin + count - 1))
+        piece = lo // PIECE if lo < self.size else len(self.known) - 1
+        sums = np.empty(1 + max(0, hi - piece * PIECE), self.known.dtype)
+        sums[0] = 0
+        np.cumsum(self.values(slice(piece * PIECE, hi)), out=sums[1:])
+        sums += self.known[piece]
+        if lo == hi:
+            return sums[-1:]
+        return np.pad(sums[lo - piece * PIECE :], (lo - begin, begin + count - 1 - hi), "edge")
 
 
-def _running(x: NDArray[Any]) -> NDArray[Any]:
-    total = np.zeros(len(x) + 1, np.float64 if x.dtype.kind == "f" else np.int64)
-    np.cumsum(x, out=total[1:])
-    return total
+def _running(values: Callable[[slice], NDArray[Any]], size: int, parallel: Parallel) -> _Running:
+    """Running sums in float64, or in int64 for values that are not floating."""
+    known = np.zeros(1 - (-size // PIECE), np.float64 if values(slice(0)).dtype.kind == "f" else np.int64)
 
+    def strip(begin: int) -> None:
+        part = values(slice(begin, min(begin + STRIP, size)))
+        at = np.arange(0, len(part), PIECE)
+        np.add.reduceat(part, at, dtype=known.dtype, out=known[1 + begin // PIECE :][: len(at)])
 
-def _at(running: NDArray[Any], begin: int, size: int) -> NDArray[Any]:
-    """Elements begin … begin + size − 1, the first and the last one repeated beyond the ends."""
-    if begin + size <= 1:
-        return running[:1]
-    if begin >= len(running) - 1:
-        return running[-1:]
-    if begin >= 0 and begin + size <= len(running):
-        return running[begin : begin + size]
-    return running.take(np.arange(begin, begin + size), mode="clip")
+    parallel(strip, range(0, size, STRIP))
+    np.cumsum(known, out=known)
+    return _Running(values, size, known)
 
 
 def _overlay(part: NDArray[Any], weights: NDArray[Any], lead: int, out: NDArray[Any]) -> None:
