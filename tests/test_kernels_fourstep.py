@@ -164,7 +164,8 @@ def test_sizes_hold_the_points_and_are_smooth():
 
 
 @pytest.mark.parametrize(
-    "n, k, start, size, tau", [(3000, 1000, -999, 3999, 3e-13), (2000, 70, 0, 1931, 1e-11), (2500, 1, -100, 2700, 1e-11)]
+    "n, k, start, size, tau",
+    [(3000, 1000, -999, 3999, 3e-13), (2000, 70, 0, 1931, 1e-11), (2500, 1, -100, 2700, 1e-11)],
 )
 def test_all_outputs_below_the_guard_s_threshold_are_marked_and_no_others(n, k, start, size, tau):
     rng = np.random.default_rng(6)

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firconv.kernels.compiled import compiled
-from firconv.kernels.lanes import BYTES, fma, fnma, item, lanes, load, store
+from firconv.kernels.lanes import fma, fnma, item, lanes, load, store
 
 
 @lru_cache(maxsize=32)
-def roots(length: int, char: str) -> NDArray[Any]:
+def roots(length: int, char: str, leaf: int) -> NDArray[Any]:
     """Re c, Im c, Re c², Im c² of every node that is split in four, from the root down; where the number of levels is
-    odd the root is split in two, and its c² comes first."""
-    leaf = BYTES // np.dtype(char).itemsize
+    odd the root is split in two, and its c² comes first. Leaves have `leaf` coefficients."""
     levels = (length // 2 // leaf).bit_length() - 1
     angles, found = np.array([np.pi / 2]), []
     if levels % 2:

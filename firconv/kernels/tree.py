@@ -66,21 +66,13 @@ def serves(length: int, dtype: np.dtype[Any]) -> bool:
 
 def prepare(weights: NDArray[Any], length: int, dtype: np.dtype[Any]) -> Tree:
     """Split taps (K,), in the order of a correlation, K ≤ N; computed in double precision, with 1/P inside."""
-    half, leaf = length // 2, BYTES // dtype.itemsize
+    leaf = BYTES // dtype.itemsize
     line = np.zeros(length)
     line[0] = weights[0]
     line[length - len(weights) + 1 :] = -weights[:0:-1]
-    x = (line[:half] + 1j * line[half:])[None]
-    angles = np.array([np.pi / 2])
-    while x.shape[1] > leaf:
-        a, b = np.split(x, 2, axis=1)
-        b = b * np.exp(0.5j * angles)[:, None]
-        x = np.stack([a + b, a - b], axis=1).reshape(-1, a.shape[1])
-        angles = np.stack([angles / 2, angles / 2 + np.pi], axis=1).ravel()
-    x /= len(x)
-    window = np.concatenate([x * np.exp(1j * angles)[:, None], x], axis=1)
-    leaves = np.stack([window.real, window.imag], axis=1)
-    return Tree(np.ascontiguousarray(leaves.ravel(), dtype), roots(length, dtype.char), length)
+    windows = np.empty(2 * length)
+    spread_out(line, windows, roots(length, "d", leaf), leaf)
+    return Tree(windows.astype(dtype, copy=False), roots(length, dtype.char, leaf), length)
 
 
 _offsets = lru_cache(maxsize=64)(guard.offsets)  # shapes recur from task to task
@@ -100,6 +92,37 @@ def _multiply(x: Any, half: int, leaves: Any, zero: Any) -> None:
     """Multiply every leaf of x by that of the taps, in place."""
     for p in range(0, half, lanes(x)):
         turn(x, p, half, leaves, 4 * p + lanes(x), zero)
+
+
+@compiled(lambda t: (mutable(t), mutable(t), const(t), int64), ("float64",))
+def spread_out(line: Any, windows: Any, twiddles: Any, leaf: int) -> None:
+    """Split taps down to their leaves, over P and each behind c times itself: re c·h, re h, im c·h, im h in turn.
+
+    The four leaves of the last split have c, −c, ic and −ic of its twiddle c.
+    """
+    zero, half = spread(line.dtype.type(0), 1, 1), line.size // 2
+    t, m = 0, half
+    if half // leaf & 0x55555555 == 0:  # an odd number of levels
+        halve(line, 0, line, 0, half // 2, half, twiddles[0], twiddles[1], zero)
+        t, m = 2, half // 2
+    while m > leaf:
+        for p in range(0, half, m):
+            quarter(line, p, line, p, 0, m // 4, m // 4, half, twiddles, t, zero)
+            t += 4
+        m //= 4
+    t -= half // leaf
+    scale = leaf / half
+    for p in range(0, half, leaf):
+        k = p // leaf
+        cr, ci = twiddles[t + 4 * (k // 4)], twiddles[t + 4 * (k // 4) + 1]
+        if k % 4 >= 2:
+            cr, ci = -ci, cr
+        if k % 2:
+            cr, ci = -cr, -ci
+        for j in range(leaf):
+            re, im, h = scale * line[p + j], scale * line[p + half + j], 4 * p + j
+            windows[h], windows[h + leaf] = cr * re - ci * im, re
+            windows[h + 2 * leaf], windows[h + 3 * leaf] = cr * im + ci * re, im
 
 
 @compiled(lambda t: (const(t), INDEX, mutable(t), INDEX, int64, const(t), const(t), int64), ("float32", "float64"))

@@ -62,8 +62,9 @@ class _Line:
     """The tasks of one length: strips of the large nodes, level by level, and branches."""
 
     def __init__(self, length: int, dtype: np.dtype[Any]):
-        self.half, self.roots = length // 2, roots(length, dtype.char)
-        levels = (self.half // (BYTES // dtype.itemsize)).bit_length() - 1
+        leaf = BYTES // dtype.itemsize
+        self.half, self.roots = length // 2, roots(length, dtype.char, leaf)
+        levels = (self.half // leaf).bit_length() - 1
         self.parts = 2 if levels % 2 else 4
         m, t = self.half // self.parts, self.parts
         self.first, self.sweeps = range(0, m, STRIP), []
