@@ -41,7 +41,7 @@ KERNELS = {
     "reference": (["correlate"], [WHOLE], "reference"),
     "separable": (["factors", "_cross", "_accepted", "_integer_factors", "truncated"],
                   [WHOLE, "test_plan.py"], "separable or tolerance"),
-    "splits": (None, ["test_kernels_tree.py", "test_kernels_trunk.py"], ""),
+    "splits": (None, ["test_kernels_tree.py", "test_kernels_trunk.py"], "sum or place"),
     "tree": (None, ["test_kernels_tree.py"], ""),
     "trunk": (None, ["test_kernels_trunk.py"], "sum or place"),
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
