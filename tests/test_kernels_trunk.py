@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -12,6 +13,8 @@ from scipy import signal
 import firconv
 from firconv.kernels import fourstep, guard, trunk
 
+SLOW = numba.config.DISABLE_JIT  # the same on shorter lines
+CHOSEN = pytest.mark.skipif(SLOW, reason="without the JIT the four steps are taken")
 UNIT = {"f": 2.0**-24, "d": 2.0**-53}
 # both parities of the number of levels, with branches as deep as the line and with nodes above them
 CASES = [(300, 200, 199, 499, 1 << 9), (700, 300, 100, 800, 1 << 10), (1500, 500, 0, 1001, 1 << 11),
@@ -61,12 +64,13 @@ def test_a_sample_meets_every_tap_at_its_place(dtype, branches):
 @pytest.mark.parametrize("dtype", "fd")
 def test_long_lines_agree_with_another_transform_and_bits_do_not_depend_on_threads(dtype):
     rng = np.random.default_rng(2)
-    x, w = rng.standard_normal(50_000).astype(dtype), rng.standard_normal(30_000).astype(dtype)
+    n, k, length = (1500, 500, 1 << 11) if SLOW else (50_000, 30_000, 1 << 17)
+    x, w = rng.standard_normal(n).astype(dtype), rng.standard_normal(k).astype(dtype)
     x.flags.writeable = w.flags.writeable = False
-    one, two = np.empty(79_999, dtype), np.empty((79_999, 2), dtype)[:, 1]
-    trunk.correlate(1 << 17, x, w, 29_999, one, fourstep.serial)
+    one, two = np.empty(n + k - 1, dtype), np.empty((n + k - 1, 2), dtype)[:, 1]
+    trunk.correlate(length, x, w, k - 1, one, fourstep.serial)
     with ThreadPoolExecutor(2) as pool:
-        trunk.correlate(1 << 17, x, w, 29_999, two, lambda f, items: list(pool.map(f, reversed(list(items)))))
+        trunk.correlate(length, x, w, k - 1, two, lambda f, items: list(pool.map(f, reversed(list(items)))))
     assert_array_equal(one, two)
     truth = signal.fftconvolve(x.astype("d"), w[::-1].astype("d"))
     assert np.abs(one - truth).max() <= 20 * UNIT[dtype] * np.linalg.norm(x) * np.linalg.norm(w)
@@ -82,12 +86,14 @@ def test_single_precision_stays_well_below_the_guard_s_margin(n):
         assert error <= 0.5 * guard.MARGIN * UNIT["f"] * np.log2(n) * np.linalg.norm(x) ** 2
 
 
+@CHOSEN
 def test_serves_real_lines():
     single, double = np.dtype("f"), np.dtype("d")
     assert trunk.transform(4096, single).args == (4096,) and trunk.transform(4097, double).args == (8192,)
     assert trunk.transform(4096, np.dtype("F")) is None and trunk.transform(trunk.MOST + 1, single) is None
 
 
+@CHOSEN
 @pytest.mark.parametrize("dtype", "fd")
 def test_is_what_one_transform_of_a_line_uses(dtype, monkeypatch):
     x = np.random.default_rng(2).standard_normal(5000).astype(dtype)

@@ -9,6 +9,7 @@ TESTS = (
     "test_kernels_fourier",
     "test_kernels_fourstep",
     "test_kernels_tree",
+    "test_kernels_trunk",
     "test_guard",
     "test_dense",
     "test_winograd",
@@ -59,7 +60,9 @@ ENGINE = (
     "kernels/separable",
     "kernels/shifted",
     "kernels/winograd",
+    "kernels/splits",
     "kernels/tree",
+    "kernels/trunk",
 )
 
 if __name__ == "__main__":
