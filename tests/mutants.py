@@ -43,7 +43,7 @@ KERNELS = {
                   [WHOLE, "test_plan.py"], "separable or tolerance"),
     "splits": (None, ["test_kernels_tree.py", "test_kernels_trunk.py"], "sum or place"),
     "tree": (None, ["test_kernels_tree.py"], ""),
-    "trunk": (None, ["test_kernels_trunk.py"], "sum or place"),
+    "trunk": (["enter", "leave", "_window", "branch"], ["test_kernels_trunk.py"], "sum or place"),  # down, up: splits
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
     "winograd": (["into", "out_of", "points", "_first", "_column", "_gather", "_quiet", "_tiles", "_chain", "_products",
                   "_outputs", "_write", "_deliver", "block", "weights"],
