@@ -153,24 +153,37 @@ def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> 
 _DONE = object()
 
 
-def abandon(thread: threading.Thread) -> None:
-    """Ask a thread that nobody waits for to end: a loop in Python stops, compiled code first has to return.
+def within(
+    seconds: float, call: Callable[[], Any], name: str = "firconv.within"
+) -> tuple[Any, BaseException | None] | None:
+    """(what a stranger's call returned, None) or (None, what it raised); None if it is not back in time.
+
+    Then its thread is asked to end: a loop in Python stops, compiled code first has to return.
 
     Examples
     --------
-    >>> from contextlib import suppress
-    >>> def count():
-    ...     with suppress(SystemExit):  # it would be printed
-    ...         while True:
-    ...             pass
-    >>> endless = threading.Thread(target=count, daemon=True)
-    >>> endless.start()
-    >>> abandon(endless)
-    >>> endless.join(20)
-    >>> endless.is_alive()
-    False
+    >>> within(10, lambda: 2 + 2)
+    (4, None)
+    >>> def endless():
+    ...     while True:
+    ...         pass
+    >>> within(0.1, endless) is None
+    True
     """
     import ctypes
 
-    if thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+    found: list[tuple[Any, BaseException | None]] = []
+
+    def run() -> None:
+        try:
+            found.append((call(), None))
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt: they are the call's, not the user's
+            found.append((None, error))
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if found:
+        return found[0]
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+    return None

@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
-from threading import Thread
 from typing import Any
 
 import numpy as np
 
-from firconv.threads import abandon
+from firconv.threads import within
 
 
 class Refused(Exception):
@@ -80,22 +79,13 @@ class BlackBox:
 
 def _in_thread(f: Callable[..., Any], given: tuple[Any, ...], seconds: float) -> Any:
     """The result as a copied array, an exception that the function raised, or None if it has not returned in time."""
-    box: list[Any] = []
 
-    def work() -> None:
-        try:
-            with np.errstate(all="ignore"):
-                box.append(_array(f(*given)))
-        except BaseException as error:  # also SystemExit and KeyboardInterrupt: they are the function's, not the user's
-            box.append(error)
+    def call() -> Any:
+        with np.errstate(all="ignore"):
+            return _array(f(*given))
 
-    thread = Thread(target=work, name="firconv.identify", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not box:
-        abandon(thread)
-        return None
-    return box[0]
+    found = within(seconds, call, "firconv.identify")
+    return None if found is None else found[0] if found[1] is None else found[1]
 
 
 def _array(value: Any) -> Any:

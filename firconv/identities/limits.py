@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
-from firconv.threads import abandon
+from firconv import threads
 
 
 def within(seconds: float, call: Callable[[], Any]) -> Any:
@@ -24,21 +23,10 @@ def within(seconds: float, call: Callable[[], Any]) -> Any:
     >>> within(10, lambda: 2 + 2)
     4
     """
-    found: list[tuple[Any, BaseException | None]] = []
-
-    def run() -> None:
-        try:
-            found.append((call(), None))
-        except BaseException as error:  # raised again where it was asked
-            found.append((None, error))
-
-    worker = threading.Thread(target=run, daemon=True)
-    worker.start()
-    worker.join(seconds)
-    if not found:
-        abandon(worker)
+    found = threads.within(seconds, call)
+    if found is None:
         raise TimeoutError(f"no answer within {seconds:g} s")
-    value, error = found[0]
+    value, error = found
     if error is not None and not isinstance(error, Exception):
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
     if error is not None:

@@ -61,12 +61,7 @@ def of_weights(call: Words, gy: np.ndarray, x: np.ndarray, method: str, workers:
     """gw for checked arrays; see `firconv.nn.conv_weight_gradient`."""
     count = threads.resolve(workers)
     kinds = x.dtype.newbyteorder("="), gy.dtype.newbyteorder("=")
-    try:
-        problem = _described(call, gy.shape, x.shape, kinds)
-    except TypeError as error:
-        if "unhashable" not in str(error):
-            raise
-        problem = _described.__wrapped__(call, gy.shape, x.shape, kinds)
+    problem = (_described if words.is_hashable(call) else _described.__wrapped__)(call, gy.shape, x.shape, kinds)
     gy, x = gy.astype(kinds[1], copy=False), x.astype(kinds[0], copy=False)
     gw = np.empty(call.shape, problem.dtype)
     fast = _fast(call, problem, method)

@@ -322,12 +322,7 @@ def make(
 ) -> LayerPlan:
     """A new plan; w is kept."""
     kinds = kind.newbyteorder("="), w.dtype.newbyteorder("=")
-    try:
-        task = described(call, x_shape, w.shape, kinds)
-    except TypeError as error:
-        if "unhashable" not in str(error):
-            raise
-        task = described.__wrapped__(call, x_shape, w.shape, kinds)
+    task = (described if words.is_hashable(call) else described.__wrapped__)(call, x_shape, w.shape, kinds)
     w = np.ascontiguousarray(w, dtype=kinds[1])
     return LayerPlan(call, task, x_shape, w, method, rtol, bias)
 

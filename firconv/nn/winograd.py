@@ -135,6 +135,7 @@ class Blocks:
             for j in range(0, self.wide, self.columns)
         ]  # fmt: skip
 
+
 def _tiles(axis: Axis, m: int, gap: int) -> int:
     """Tiles of an axis with an output: of the last `gap` that lie interleaved maybe not all."""
     whole = (axis.outputs - 1) // (m * gap)
