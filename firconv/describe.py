@@ -96,17 +96,28 @@ def operands(op: str, x: Any, h: Any, names: tuple[str, str] = ("x", "h")) -> tu
     return a, b
 
 
+def refuse_masks(call: str, name: str, value: Any) -> None:
+    """Masked arrays are nobody's operand.
+
+    Raises
+    ------
+    TypeError
+        For one.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{call}: {name} is a masked array, and a sum over masked samples is not defined: fill it "
+            f"({name}.filled(0)) or pass {name}.data"
+        )
+
+
 def _array(call: str, name: str, value: Any) -> np.ndarray:
     if hasattr(value, "taps") and hasattr(value, "origin"):
         raise TypeError(
             f"{call}: {name} is a system ({type(value).__name__}), not an array: filter by {name}(x), plan by "
             f"{name}.plan(x), or give {name}.taps and origin={name}.origin"
         )
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"{call}: {name} is a masked array, and a sum over masked samples is not defined: fill it "
-            f"({name}.filled(0)) or pass {name}.data"
-        )
+    refuse_masks(call, name, value)
     if hasattr(value, "todense") and not isinstance(value, np.ndarray):
         raise TypeError(f"{call}: {name} is a sparse {type(value).__name__}: pass {name}.toarray()")
     try:

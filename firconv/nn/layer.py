@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from firconv import describe
+
 if TYPE_CHECKING:
     from firconv.nn.summary import Summary
 
@@ -98,8 +100,7 @@ def batch(call: str, x: Any) -> np.ndarray:
     TypeError, ValueError
         For anything else.
     """
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{call}: x is a masked array, and layers know no mask: fill it (x.filled(0)) or pass x.data")
+    describe.refuse_masks(call, "x", x)
     try:
         x = np.asarray(x)
     except ValueError as error:

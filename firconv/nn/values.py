@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from firconv import describe
 from firconv.nn.layer import Layer
 from firconv.nn.windows import written
 
@@ -64,9 +65,7 @@ def frozen(value: Any, call: str, name: str, least: int) -> np.ndarray:
     TypeError, ValueError
         For anything else.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{call}: {name} is a masked array, and layers know no mask: fill it ({name}.filled(0)) or "
-                        f"pass {name}.data")
+    describe.refuse_masks(call, name, value)
     array = np.array(value)
     if array.dtype.kind not in "iufc" or array.ndim < least or array.size == 0:
         raise ValueError(f"{call}: {name} has shape {array.shape} and dtype {array.dtype}; give numbers in at least "
