@@ -41,12 +41,13 @@ def tasks(grid: tiles.Grid, taps: FourierTaps) -> list[tiles.Box]:
 def _runs(count: int, step: int, batch: int, least: int, apart: bool) -> list[tuple[int, int]]:
     """Runs of at most `batch` blocks along one axis, eight of them where that leaves `least` blocks to each.
 
-    `apart` makes the last block, of which not all outputs are wanted, a run by itself: those beyond the end see nothing
-    but zeros, and the guard would look at every output because of them.
+    `apart` makes the first block and the last, of which not all outputs are wanted, runs by themselves: what is beyond
+    the ends is nothing but zeros, the guard looks at every output because of them, and the samples are copied.
     """
     whole = count // step if apart else ceil(count / step)
     batch = min(batch, least * ceil(max(1, whole) / (8 * least)))
-    runs = [(lo * step, min((lo + batch) * step, count, whole * step)) for lo in range(0, whole, batch)]
+    ends = [0, *range(1 if apart and whole > 1 else batch, whole, batch), whole]
+    runs = [(lo * step, min(hi * step, count)) for lo, hi in zip(ends, ends[1:], strict=False) if hi > lo]
     return runs + ([(whole * step, count)] if whole * step < count else [])
 
 

@@ -48,12 +48,28 @@ def directly(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.
         block = np.ascontiguousarray(blocks[at])
         stored = np.ones(taps_.weights.shape[1:], bool) if taps_.support is None else taps_.support[o]
         where = np.flatnonzero(unsure[(*at, o)])
+        if stored.all() and block.shape[:-1] == (1,):
+            lo, hi = _present(block[0])
+            if 2 * _met(lo, hi, stored.size, where) < stored.size * where.size:  # most products are with zeros outside
+                line(block[0, lo:hi], taps_.weights[o, 0], -lo, out[(*at, o)], where)
+                continue
         index = np.unravel_index(where, out.shape[lead + 1 :])
         start = np.ravel_multi_index(index, block.shape[1:]).astype(np.int64)
         offsets = np.ravel_multi_index(np.nonzero(stored), block.shape).astype(np.int64)
         values = _dot(direct.points, block.ravel(), start, taps_.weights[o][stored], offsets)
         with np.errstate(over="ignore", under="ignore"):
             out[(*at, o, *index)] = values
+
+
+def _present(x: np.ndarray) -> tuple[int, int]:
+    """From where to where there are samples other than zero."""
+    found = np.flatnonzero(x)
+    return (int(found[0]), int(found[-1]) + 1) if found.size else (0, 0)
+
+
+def _met(lo: int, hi: int, taps: int, at: np.ndarray) -> int:
+    """Products of the taps that begin at these positions with samples lo … hi − 1."""
+    return int(np.maximum(0, np.minimum(hi, at + taps) - np.maximum(lo, at)).sum())
 
 
 def _dot(points: Any, x: np.ndarray, start: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -107,8 +123,7 @@ def integers(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.
 
 def products(samples: int, taps: int, start: int, doubt: np.ndarray) -> int:
     """Products in the direct sums of the marked outputs of a line, over the samples that exist."""
-    at = start + np.flatnonzero(doubt)
-    return int(np.maximum(0, np.minimum(samples, at + taps) - np.maximum(0, at)).sum())
+    return _met(0, samples, taps, start + np.flatnonzero(doubt))
 
 
 def line(x: np.ndarray, w: np.ndarray, start: int, out: np.ndarray, where: np.ndarray) -> None:

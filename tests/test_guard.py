@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from firconv.kernels import fourier, guard
 
@@ -272,3 +273,29 @@ def test_the_spread_errs_on_the_safe_side(dtype):
     x = np.full((1, 1, 100), 1e-40, "f")
     x[..., 0] = 1
     assert guard.SUBNORMAL * guard.survey(x, (9,), (92,)).spread[0] >= guard.spread(x)
+
+
+@pytest.mark.parametrize("dtype", "fdFD")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_line_is_judged_as_any_block_is(dtype, channels):
+    """The short way looks at fewer outputs, and says the same of all of them."""
+    rng = np.random.default_rng(5)
+    n = 2048
+    for k in (130, 500, 1999):
+        wanted = n - k + 1
+        loud = rng.standard_normal((channels, n)) * (1 + 1j if dtype in "FD" else 1)
+        for begin, end, quiet in ((0, 1500, 0.0), (700, n, 1e-9), (100, 1900, 0.0), (0, n, 1e-6), (n, n, 0.0)):
+            x = loud.copy()
+            x[:, begin:end] *= quiet
+            x = x.astype(dtype)
+            given = x.copy()
+            given[0, begin : begin + 3] = np.nan
+            factor = guard.factor(x.dtype, 11.0, 1e-5 if dtype in "fF" else 1e-13)
+            footprints = guard.Footprints(np.ones((1, channels, k), bool), (1,), (wanted,))
+            present = np.isfinite(given) & (given != 0)
+            slow = footprints.judge(x[None], present[None], factor, np.zeros(1, bool), 0.0)
+            where, failed, silent = guard.judge_line(x, given, k, wanted, factor)
+            whole = np.zeros((2, wanted), bool)
+            whole[0, where], whole[1, where] = failed, silent
+            assert_array_equal(whole[0], slow[0][0, 0])
+            assert_array_equal(whole[1], slow[1][0, 0])

@@ -110,6 +110,36 @@ def test_is_what_overlap_save_uses_for_lines(dtype, monkeypatch):
     plan = firconv.plan(x, h, method="overlap_save")
     (length,) = plan.decision.lengths
     assert tree.serves(length, np.dtype(dtype))
-    monkeypatch.setattr(tree.Tree, "correlate", None)
+    monkeypatch.setattr(tree.Tree, "survey", None)
     with pytest.raises(TypeError, match="NoneType"):
         plan(x)
+
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("n, k", [(128, 20), (1024, 100), (4096, 900)])
+def test_measures_what_the_guard_measures(n, k, dtype):
+    """One pass filters and surveys: same numbers, same outputs, also where the root is split in two."""
+    rng = np.random.default_rng(n)
+    step, count = n - k + 1, 4
+    x = rng.standard_normal(count * step + k - 1).astype(dtype)
+    x[step : step + k] *= dtype == "f" and 1e-9 or 1e-18
+    blocks = as_strided(x, (count, 1, n), (step * x.itemsize, 0, x.itemsize), writeable=False)
+    limits = guard.Limits(1e-6, 20.0)
+    taps = tree.prepare(rng.standard_normal(k), n, x.dtype)
+    out = np.empty((count, 1, step), dtype)
+    found, alone = taps.survey(blocks, out, (k,), limits), guard.survey(blocks, (k,), (step,), limits)
+    assert 0 < found.odd == alone.odd < count
+    for name in ("energy", "low", "peak", "spread"):
+        np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-5)
+    assert_array_equal(out, taps.correlate(blocks, None, step))
+    backwards = np.zeros((count, 1, step), dtype)[..., ::-1]
+    assert taps.survey(blocks, backwards, (k,), limits) is None and not backwards.any()
+
+
+@pytest.mark.parametrize("dtype", "fd")
+def test_large_blocks_are_finished_branch_by_branch(dtype):
+    n = 1 << 14
+    assert n // 4 * np.dtype(dtype).itemsize > tree.BRANCH
+    rng = np.random.default_rng(3)
+    x, w = rng.standard_normal((1, n)).astype(dtype), rng.standard_normal(50).astype(dtype)
+    assert np.all(np.abs(filtered(x, w) - exact(x, w)) <= bound(x, w))

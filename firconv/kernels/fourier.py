@@ -50,6 +50,11 @@ class Line(Protocol):
     def correlate(self, x: NDArray[Any], out: NDArray[Any] | None, wanted: int) -> NDArray[Any]:
         """Filter blocks (…, N), any strided view, into out (…, wanted), or into a new array, which is returned."""
 
+    def survey(
+        self, x: NDArray[Any], out: NDArray[Any], taps: tuple[int, ...], limits: guard.Limits
+    ) -> guard.Survey | None:
+        """Filter blocks (…, 1, N) and measure them in the same pass; None, and nothing done, where `out` forbids it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectrum:
@@ -185,12 +190,16 @@ def correlate(
     blocks = np.asarray(blocks, spectrum.dtype)
     wanted = out.shape[-len(spectrum.lengths) :]
     limits = guard.ORDINARY if tau is None else _limits(spectrum, tau)
-    found = guard.survey(blocks, spectrum.taps, wanted, limits)
+    own = None if spectrum.line is None or spectrum.exponents.any() else spectrum.line
+    filtered = None if own is None else own.survey(blocks, out, spectrum.taps, limits)
+    found = filtered or guard.survey(blocks, spectrum.taps, wanted, limits)
     if not found.odd:
-        _filter(spectrum, blocks, out, None)
+        if filtered is None:
+            _filter(spectrum, blocks, out, None)
         return None
     work, found, exponents, broken = _condition(spectrum, blocks, wanted, found, limits)
-    _filter(spectrum, work, out, exponents)
+    if filtered is None or work is not blocks:
+        _filter(spectrum, work, out, exponents)
     unsure = None if tau is None else _judge(spectrum, blocks, work, found, out, tau)
     for place in broken:
         guard.overlay(blocks[place], spectrum.weights, spectrum.support, out[place])
@@ -295,6 +304,12 @@ def _judge(
     wild = found.spread > limits.room
     factor = guard.factor(spectrum.dtype, spectrum.levels, tau)
     unsure = np.zeros(out.shape, bool)
+    if _plain_line(spectrum) and not wild.any():
+        for place in _places(batch, suspect):
+            where, failed, zero = guard.judge_line(x[place], blocks[place], spectrum.taps[0], wanted[0], factor)
+            unsure[place][:, where] = failed
+            out[place][:, where][..., zero] = 0
+        return unsure if unsure.any() else None
     places = _places(batch, suspect)
     for some in (places[i : i + CHUNK] for i in range(0, len(places), CHUNK)):
         index = tuple(np.array(axis) for axis in zip(*some, strict=True))
@@ -307,6 +322,11 @@ def _judge(
             unsure[place] = f
             out[place][z] = 0
     return unsure if unsure.any() else None
+
+
+def _plain_line(spectrum: Spectrum) -> bool:
+    """One axis, every tap stored, and enough of them for the few passes of `guard.judge_line`."""
+    return len(spectrum.lengths) == 1 and spectrum.support is None and spectrum.taps[0] * CHUNK >= spectrum.lengths[0]
 
 
 def correlate_integers(

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from firconv.kernels.compiled import compiled, const, mutable
+from firconv.kernels.lanes import item, number
 
 PROVEN = 23.0  # c of equation (1) by proof, for any data
 MARGIN = 4.0  # c used in single precision, not proven: a search over tones, chirps, matched taps, … found 0.86 at most
@@ -44,90 +45,105 @@ SUBNORMAL = 1.25  # a logarithm read from the bits errs by less than this factor
 # --- one pass over all samples ----------------------------------------------------------------------------------------
 
 
-@compiled(reassociate=True)
-def _read_bits(bits: Any) -> Any:
+@compiled(reassociate=True, references=False)
+def _read_bits(bits: Any, at: int, n: int) -> Any:
     whole = bits.dtype.type
     log, count, top = whole(0), whole(0), whole(0)
     mask = whole((1 << (8 * bits.itemsize - 1)) - 1)
-    for t in range(bits.size):
-        a = whole(bits[t] & mask)
+    for t in range(at, at + n):
+        a = whole(item(bits, t) & mask)
         log = whole(log + whole(a >> whole(16)))
         count = whole(count + whole(a != 0))
-        top = whole(max(top, a))
+        top = a if a > top else top
     return log, count, top
 
 
-@compiled(reassociate=True)
-def _add_squares(x: Any, into: Any, more: Any) -> None:
+@compiled(reassociate=True, references=False)
+def _add_squares(x: Any, at: int, n: int, into: Any, more: Any) -> None:
     if more:
-        for t in range(x.size):
-            into[t] += x[t] * x[t]
+        for t in range(n):
+            into[t] += item(x, at + t) * item(x, at + t)
     else:
-        for t in range(x.size):
-            into[t] = x[t] * x[t]
+        for t in range(n):
+            into[t] = item(x, at + t) * item(x, at + t)
 
 
-@compiled(reassociate=True)
-def _sum(x: Any) -> Any:
+@compiled(reassociate=True, references=False)
+def _sum(x: Any, begin: int, end: int) -> Any:
     total = x.dtype.type(0)
-    for t in range(x.size):
-        total += x[t]
+    for t in range(begin, end):
+        total += item(x, t)
     return total
 
 
-def _scan_types(t: types.Type) -> tuple[types.Type, ...]:
-    bits = types.int32 if t == types.float32 else types.int64
-    index = const(types.int64)
-    numbers = types.int64, types.int64, const(types.float64)
-    return (const(t), const(bits), *(index,) * 5, *numbers, mutable(types.float64, 2))
-
-
-@compiled(_scan_types, ("float32", "float64"), reassociate=True)
-def _scan(
-    x: Any, bits: Any, starts: Any, rows: Any, first: Any, windows: Any, inside: Any, length: Any, m: Any, limits: Any,
-    found: Any
+@compiled(reassociate=True, references=False)
+def measure(
+    x: Any, bits: Any, start: int, rows: Any, first: Any, windows: Any, inside: Any, length: int, m: int, limits: Any,
+    column: Any, energy: Any, found: Any, b: int,
 ) -> int:  # fmt: skip
-    """Measure each block in one pass: found[b] = energy, lower bound of S², largest magnitude, spread.
+    """Measure block b in one pass: found[b] = energy, lower bound of S², largest magnitude, spread.
 
-    Returns how many blocks are not ordinary by `limits`: least and largest peak, lower bound over energy, spread.
+    Returns 1 if it is not ordinary by `limits`: least and largest peak, lower bound over energy, spread.
 
-    Block b is the rows x[starts[b] + rows[r] : … + length]. Rows first[g] … first[g+1] − 1 form one group; its
-    sub-blocks are m columns wide. Window w is the sub-blocks windows[w] + inside. Magnitudes are read as integers: the
-    bits of a float are a piecewise linear log2 of it, never too large for a normal number, and their order is that of
-    the magnitudes, with Inf and NaN on top.
+    The block is the rows x[start + rows[r] : … + length]. Rows first[g] … first[g+1] − 1 form one group; its sub-blocks
+    are m columns wide. Window w is the sub-blocks windows[w] + inside. Magnitudes are read as integers: the bits of a
+    float are a piecewise linear log2 of it, never too large for a normal number, and their order is that of the
+    magnitudes, with Inf and NaN on top. `column` and `energy` are room for the columns of a pass and the sub-blocks.
     """
     small = x.itemsize == 4
     unit, bias = (2.0**-7, 127.0) if small else (2.0**-36, 1023.0)
-    width, columns = m * max(1, 4096 // m), (length + m - 1) // m
-    column = np.empty(min(width, length), x.dtype)
-    energy = np.empty((first.size - 1) * columns)
-    top = np.empty(1, bits.dtype)
+    width, columns = column.size // m * m if column.size >= m else column.size, (length + m - 1) // m
+    highest, logs, many, total, low = bits.dtype.type(0), 0.0, 0, 0.0, np.inf
+    for g in range(first.size - 1):
+        for left in range(0, length, width):
+            n = width if left + width < length else length - left
+            for r in range(first[g], first[g + 1]):
+                at = start + rows[r] + left
+                _add_squares(x, at, n, column, r > first[g])
+                log, count, high = _read_bits(bits, at, n)
+                logs, many, highest = logs + log, many + count, high if high > highest else highest
+            for j in range(0, n, m):
+                energy[g * columns + (left + j) // m] = _sum(column, j, j + m if j + m < n else n)
+    for e in range(energy.size):
+        total += energy[e]
+    for w in range(windows.size):
+        here = 0.0
+        for i in range(inside.size):
+            here += energy[windows[w] + inside[i]]
+        low = here if here < low else low
+    peak = float(number(highest, x))
+    known = peak < np.inf
+    spread = math.log2(peak) - (logs * unit / many - bias) if many > 0 and known else 0.0
+    found[b, 0], found[b, 1], found[b, 2], found[b, 3] = total, low, peak if known else np.inf, spread
+    plain = peak == 0 or (peak >= limits[0] and peak <= limits[1])
+    return 0 if plain and low >= limits[2] * total and spread <= limits[3] else 1
+
+
+def scan_types(t: types.Type) -> tuple[types.Type, ...]:
+    """Types of the arguments of `measure` from the rows on, without the number of the block."""
+    index = const(types.int64)
+    room = mutable(t), mutable(types.float64), mutable(types.float64, 2)
+    return (*(index,) * 4, types.int64, types.int64, const(types.float64), *room)
+
+
+def bits_type(t: types.Type) -> types.Type:
+    """Type of a line of floats read as integers."""
+    return const(types.int32 if t == types.float32 else types.int64)
+
+
+@compiled(
+    lambda t: (const(t), bits_type(t), const(types.int64), *scan_types(t)), ("float32", "float64"), reassociate=True
+)
+def _scan(
+    x: Any, bits: Any, starts: Any, rows: Any, first: Any, windows: Any, inside: Any, length: Any, m: Any, limits: Any,
+    column: Any, energy: Any, found: Any,
+) -> int:  # fmt: skip
+    """Measure blocks; returns how many of them are not ordinary."""
     odd = 0
     for b in range(starts.size):
-        top[0], logs, many, total, low = 0, 0.0, 0, 0.0, np.inf
-        for g in range(first.size - 1):
-            for left in range(0, length, width):
-                n = min(width, length - left)
-                for r in range(first[g], first[g + 1]):
-                    at = starts[b] + rows[r] + left
-                    _add_squares(x[at : at + n], column, r > first[g])
-                    log, count, high = _read_bits(bits[at : at + n])
-                    logs, many, top[0] = logs + log, many + count, max(top[0], high)
-                for j in range(0, n, m):
-                    energy[g * columns + (left + j) // m] = _sum(column[j : min(j + m, n)])
-        for e in energy:
-            total += e
-        for w in windows:
-            here = 0.0
-            for i in inside:
-                here += energy[w + i]
-            low = min(low, here)
-        peak = float(top.view(x.dtype)[0])
-        found[b, 0], found[b, 1] = total, low
-        found[b, 2] = peak if peak < np.inf else np.inf
-        found[b, 3] = math.log2(peak) - (logs * unit / many - bias) if many > 0 and peak < np.inf else 0.0
-        plain = peak == 0 or (peak >= limits[0] and peak <= limits[1])
-        odd += not (plain and low >= limits[2] * total and found[b, 3] <= limits[3])
+        odd += measure(
+            x, bits, starts[b], rows, first, windows, inside, length, m, limits, column, energy, found, b
+        )
     return odd
 
 
@@ -161,16 +177,34 @@ def survey(
     blocks: NDArray[Any], taps: tuple[int, ...], wanted: tuple[int, ...], limits: Limits = ORDINARY
 ) -> Survey:
     """Measure blocks (..., I, *N) of floats or complex numbers for taps of the given lengths and `wanted` outputs."""
-    parts = 2 if blocks.dtype.kind == "c" else 1
     line, strides = flat(blocks)
-    if parts == 2:
-        line = line.view(np.dtype(line.real.dtype))
-    starts, *layout = _layout(blocks.shape, strides, taps, wanted, parts)
-    found = np.empty((len(starts), 4))
-    (least, most), bits = SAFE[line.itemsize], np.int32 if line.itemsize == 4 else np.int64
-    border = np.array((least, most, limits.share, limits.room))
+    parts = 2 if blocks.dtype.kind == "c" else 1
+    line = line.view(np.dtype(line.real.dtype))
+    bits, starts, scan = arguments(line, blocks.shape, strides, taps, wanted, limits, parts)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        odd = _scan(line, line.view(bits), starts, *layout, border, found)
+        return named(scan[-1], _scan(line, bits, starts, *scan))
+
+
+def arguments(
+    line: NDArray[Any], shape: tuple[int, ...], strides: tuple[int, ...], taps: tuple[int, ...],
+    wanted: tuple[int, ...], limits: Limits, parts: int = 1,
+) -> tuple[NDArray[Any], NDArray[np.int64], tuple[Any, ...]]:  # fmt: skip
+    """What `measure` wants to know of blocks in a line of real numbers: its bits, where they start, and the rest.
+
+    A sample is so many `parts` of the line.
+    """
+    starts, *layout = _layout(shape, strides, taps, wanted, parts)
+    least, most = SAFE[line.itemsize]
+    border = np.array((least, most, limits.share, limits.room))
+    kind = np.int32 if line.itemsize == 4 else np.int64
+    _, first, _, _, length, m = layout
+    column = np.empty(min(m * max(1, 4096 // m), length), line.dtype)
+    energy = np.empty((len(first) - 1) * -(-length // m))
+    return line.view(kind), starts, (*layout, border, column, energy, np.empty((len(starts), 4)))
+
+
+def named(found: NDArray[np.float64], odd: int) -> Survey:
+    """What `measure` found of every block."""
     return Survey(found[:, 0], found[:, 1], found[:, 2], found[:, 3], odd)
 
 
@@ -371,6 +405,47 @@ class Footprints:
         total, slack = self.sums(np.asarray(np.sum([np.log2(np.where(p == 0, 1, p)) for p in parts], axis=0)))
         above = 0.5 * np.log2(np.maximum(energy, 1e-300)) - (total - slack) / many
         return above + spread > RANGE
+
+
+def judge_line(
+    x: NDArray[Any], given: NDArray[Any], k: int, wanted: int, factor: float
+) -> tuple[slice, NDArray[np.bool_], NDArray[np.bool_]]:
+    """`Footprints.judge` for a block (I, N) of one axis and k taps, all stored: which outputs, and both answers.
+
+    Sub-blocks of a quarter of the taps vouch for most outputs, as in `measure`; only the others are looked at.
+    """
+    power = np.square(x.real, dtype=np.float64).sum(axis=0)
+    if x.dtype.kind == "c":
+        power += np.square(x.imag, dtype=np.float64).sum(axis=0)
+    need = 1.001 * factor**2 * power.sum()
+    m = -(-k // 4)
+    columns = np.add.reduceat(power, np.arange(0, power.size, m))
+    weak = np.flatnonzero(_runs(columns, (k + 1) // m - 1, -(-(wanted - 1) // m) + 1) < need)
+    if not weak.size:
+        return slice(0, 0), np.zeros(0, bool), np.zeros(0, bool)
+    begin, end = max(0, (int(weak[0]) - 1) * m + 1), min(wanted, int(weak[-1]) * m + 1)
+    failed = _runs(power[begin : end + k - 1], k, end - begin) < need
+    silent = np.zeros(failed.shape, bool)
+    if failed.any():
+        present = (np.isfinite(given) & (given != 0))[:, begin : end + k - 1].sum(axis=0, dtype=np.float64)
+        silent = _runs(present, k, end - begin) == 0
+    return slice(begin, end), failed & ~silent, silent
+
+
+def _runs(x: NDArray[np.float64], k: int, n: int) -> NDArray[np.float64]:
+    """Sums of the n runs of k numbers of x: a part that they share, what is before it and what is behind.
+
+    Nothing is ever subtracted, so a small sum next to large ones keeps its digits.
+    """
+    out = np.empty(n)
+    for first in range(0, n, k):
+        count = min(k, n - first)
+        run, core = x[first : first + count + k - 1], count - 1
+        sums = out[first : first + count]
+        sums[:] = run[core:k].sum()
+        sums[:core] += np.cumsum(run[:core][::-1])[::-1]
+        sums[1:] += np.cumsum(run[k:])
+    return out
 
 
 def _circular(x: NDArray[Any], taps: NDArray[Any], dims: int) -> NDArray[np.float64]:

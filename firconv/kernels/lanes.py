@@ -18,6 +18,8 @@ every lane and for scalars too, or a product and a sum on processors that have n
     ratio(a, b)                 the quotient a/b, lane by lane
     evens(a, b)                 every second lane of a single vector a and of b behind it, as one vector
     item(x, i)                  one sample
+    number(bits, like)          the float of these bits, of the type of the samples of `like`
+    prefetch(x, i)              bring the line of the cache that holds x[i] near; any i will do
     turn(x, i, gap, out, j, step)    a square of L × L samples of x, rows `gap` apart, into out with its columns as rows
 
 `width` and `gap` are literals in the source. Indices are not checked, and negative ones do not wrap.
@@ -153,6 +155,15 @@ def item(x: np.ndarray, i: int) -> Any:
     return x.flat[i]
 
 
+def number(bits: Any, like: np.ndarray) -> Any:
+    """The float that an integer of as many bytes stands for."""
+    return np.array(bits, f"i{like.itemsize}").view(like.dtype)[()]
+
+
+def prefetch(x: np.ndarray, i: int) -> None:
+    """Nothing: caches are the processor's business."""
+
+
 def turn(x: np.ndarray, i: int, gap: int, out: np.ndarray, j: int, step: int) -> None:
     """out[j + a·step + b] = x[i + b·gap + a] for a, b < L."""
     n = np.arange(lanes(x))
@@ -183,6 +194,8 @@ type_callable(ratio)(lambda context: lambda a, b: a)
 type_callable(evens)(lambda context: lambda a, b: a if a.width == 1 else None)
 type_callable(turn)(lambda context: lambda x, i, gap, out, j, step: types.none)
 type_callable(item)(lambda context: lambda x, i: x.dtype)
+type_callable(number)(lambda context: lambda bits, like: like.dtype)
+type_callable(prefetch)(lambda context: lambda x, i: types.none)
 
 
 # --- their machine code ---------------------------------------------------------------------------------------------
@@ -332,6 +345,26 @@ def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
 @lower_builtin(item, types.Array, types.Integer)
 def _lower_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.load(_address(context, builder, sig.args[0], args[0], args[1]))
+
+
+@lower_builtin(number, types.Integer, types.Array)
+def _lower_number(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    kind = context.get_value_type(sig.return_type)
+    return builder.bitcast(context.cast(builder, args[0], sig.args[0], _whole(sig.return_type)), kind)
+
+
+def _whole(kind: Any) -> Any:
+    return types.int32 if kind == types.float32 else types.int64
+
+
+@lower_builtin(prefetch, types.Array, types.Integer)
+def _lower_prefetch(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+    address = builder.bitcast(_address(context, builder, sig.args[0], args[0], args[1]), byte)
+    kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [address, ir.Constant(word, 0), ir.Constant(word, 3), ir.Constant(word, 1)])
+    return context.get_dummy_value()
 
 
 def _multiply_add(builder: Any, w: Any, v: Any, acc: Any) -> Any:

@@ -85,11 +85,27 @@ def quarter(
         store(out, q + 3 * m, fnma(cr, wr, fma(ci, wi, vi)))
 
 
+@compiled()
+def descend(x: Any, at: int, count: int, least: int, half: int, twiddles: Any, t: int, zero: Any) -> int:
+    """Split the node of `count` coefficients at x[at …], level by level, into nodes of `least`, in place.
+
+    t is where the twiddles of nodes of `count` begin, and those of nodes of `least` where the return value says.
+    """
+    m = count
+    while m > least:
+        first = t + 4 * (at // m)
+        for k in range(count // m):
+            quarter(x, at + k * m, x, at + k * m, 0, m // 4, m // 4, half, twiddles, first + 4 * k, zero)
+        t += 4 * (half // m)
+        m //= 4
+    return t
+
+
 # --- leaves -----------------------------------------------------------------------------------------------------------
 
 
 @compiled()
-def turn(x: Any, p: int, half: int, leaves: Any, h: int, zero: Any) -> None:
+def multiply(x: Any, p: int, half: int, leaves: Any, h: int, zero: Any) -> None:
     """Multiply one leaf at x[p …] by the window whose upper half begins at leaves[h]."""
     size = lanes(x)
     one = x.dtype.type(1)
@@ -145,3 +161,14 @@ def gather(x: Any, at: int, begin: int, end: int, m: int, half: int, twiddles: A
         er, ei = fnma(one, wr, sr), fnma(one, wi, si)
         store(x, p + 3 * m, fma(dr, er, fma(di, ei, zero)))
         store(x, q + 3 * m, fma(dr, ei, fnma(di, er, zero)))
+
+
+@compiled()
+def ascend(x: Any, at: int, count: int, least: int, half: int, twiddles: Any, t: int, zero: Any) -> None:
+    """Undo `descend`; t is what that returned."""
+    m = least
+    while m < count:
+        t -= half // m
+        for k in range(count // (4 * m)):
+            gather(x, at + 4 * m * k, 0, m, m, half, twiddles, t + at // m + 4 * k, zero)
+        m *= 4

@@ -32,11 +32,12 @@ from numpy.typing import NDArray
 
 from firconv.kernels import guard
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import BYTES, lanes, spread
-from firconv.kernels.splits import gather, halve, quarter, roots, turn, unite
+from firconv.kernels.lanes import BYTES, lanes, prefetch, spread
+from firconv.kernels.splits import ascend, descend, gather, halve, multiply, quarter, roots, unite
 
 INDEX = const(int64)
 LEAST = 1 << 7  # samples of the smallest block
+BRANCH = 1 << 13  # bytes of the real parts of the largest node that is finished before the next is begun
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,14 +50,32 @@ class Tree:
 
     def correlate(self, x: NDArray[Any], out: NDArray[Any] | None, wanted: int) -> NDArray[Any]:
         """Filter blocks (…, N), any strided view, into `out` (…, wanted), or into a new array where that cannot be."""
-        line, strides = guard.flat(x)
-        starts = _offsets(x.shape[:-1], strides[:-1])
         if out is None or not _reachable(out, x.dtype):
             out = np.empty((*x.shape[:-1], wanted), x.dtype)
+        self._run(x[..., None, :], out, (1,), guard.ORDINARY, False)
+        return out
+
+    def survey(
+        self, x: NDArray[Any], out: NDArray[Any], taps: tuple[int, ...], limits: guard.Limits
+    ) -> guard.Survey | None:
+        """Filter blocks (…, 1, N) into `out` and measure them on the way; None where `out` cannot be written."""
+        return self._run(x, out, taps, limits, True) if _reachable(out, x.dtype) else None
+
+    def _run(
+        self, x: NDArray[Any], out: NDArray[Any], taps: tuple[int, ...], limits: guard.Limits, measured: bool
+    ) -> guard.Survey:
+        line, strides = guard.flat(x)
+        wanted = out.shape[-1]
+        bits, starts, scan = guard.arguments(line, x.shape, strides, taps, (wanted,), limits)
+        found = scan[-1] if measured else scan[-1][:0]
         target, steps = guard.flat(out, writeable=True)
         places = _offsets(out.shape[:-1], steps[:-1])
-        blocks(line, starts, target, places, wanted, self.leaves, self.twiddles, self.length // 2)
-        return out
+        work = np.empty(self.length, x.dtype)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            odd = blocks(
+                line, bits, starts, target, places, wanted, self.leaves, self.twiddles, work, *scan[:-1], found
+            )
+        return guard.named(found, odd)
 
 
 def serves(length: int, dtype: np.dtype[Any]) -> bool:
@@ -85,13 +104,6 @@ def _reachable(out: NDArray[Any], dtype: np.dtype[Any]) -> bool:
 
 
 # --- blocks -----------------------------------------------------------------------------------------------------------
-
-
-@compiled()
-def _multiply(x: Any, half: int, leaves: Any, zero: Any) -> None:
-    """Multiply every leaf of x by that of the taps, in place."""
-    for p in range(0, half, lanes(x)):
-        turn(x, p, half, leaves, 4 * p + lanes(x), zero)
 
 
 @compiled(lambda t: (mutable(t), mutable(t), const(t), int64), ("float64",))
@@ -125,39 +137,55 @@ def spread_out(line: Any, windows: Any, twiddles: Any, leaf: int) -> None:
             windows[h + 2 * leaf], windows[h + 3 * leaf] = cr * im + ci * re, im
 
 
-@compiled(lambda t: (const(t), INDEX, mutable(t), INDEX, int64, const(t), const(t), int64), ("float32", "float64"))
-def blocks(x: Any, starts: Any, out: Any, places: Any, wanted: int, leaves: Any, twiddles: Any, half: int) -> None:
-    """Correlate blocks of 2·half samples from x[starts[b]] on; `wanted` outputs each go to out[places[b]] on."""
-    size = lanes(x)
-    zero = spread(x.dtype.type(0), 1, 1)
-    work = np.empty(2 * half, x.dtype)
-    levels = 0
-    while half >> (levels + 1) >= size:
-        levels += 1
-    for b in range(len(starts)):
-        at, t, m = starts[b], 0, half
-        if levels % 2:
+@compiled(
+    lambda t: (
+        const(t), guard.bits_type(t), INDEX, mutable(t), INDEX, int64, const(t), const(t), mutable(t),
+        *guard.scan_types(t)
+    ),
+    ("float32", "float64"),
+)  # fmt: skip
+def blocks(
+    x: Any, bits: Any, starts: Any, out: Any, places: Any, wanted: int, leaves: Any, twiddles: Any, work: Any,
+    rows: Any, first: Any, windows: Any, inside: Any, length: int, columns: int, limits: Any, column: Any, energy: Any,
+    found: Any,
+) -> int:  # fmt: skip
+    """Correlate blocks of `length` samples from x[starts[b]] on; `wanted` outputs each go to out[places[b]] on.
+
+    The arguments from `rows` on, and what is returned, are those of `guard.measure`: a block is measured before it is
+    filtered, and the next one is on its way to the cache meanwhile. Nothing is measured where `found` is empty.
+    """
+    size, zero, half, odd = lanes(x), spread(x.dtype.type(0), 1, 1), length // 2, 0
+    uneven = half // size & 0x55555555 == 0  # an odd number of levels: the root is split in two
+    last = half // 2 if uneven else half // 4
+    branch = last
+    while branch > size and branch * x.itemsize > BRANCH:
+        branch //= 4
+    for b in range(starts.size):
+        at, then = starts[b], starts[b + 1 if b + 1 < starts.size else b]
+        if found.size:
+            odd += guard.measure(
+                x, bits, at, rows, first, windows, inside, length, columns, limits, column, energy, found, b
+            )
+        if uneven:
             halve(x, at, work, 0, half // 2, half, twiddles[0], twiddles[1], zero)
-            t, m = 2, half // 2
         else:
-            m = half // 4
-            quarter(x, at, work, 0, 0, m, m, half, twiddles, 0, zero)
-            t = 4
-        while m > size:
-            for p in range(0, half, m):
-                quarter(work, p, work, p, 0, m // 4, m // 4, half, twiddles, t, zero)
-                t += 4
-            m //= 4
-        _multiply(work, half, leaves, zero)
-        m = size
-        last = half // 2 if levels % 2 else half
-        while 4 * m <= last:
-            t -= 4 * (half // (4 * m))
-            for k in range(half // (4 * m)):
-                gather(work, 4 * m * k, 0, m, m, half, twiddles, t + 4 * k, zero)
-            m *= 4
-        if levels % 2:
+            quarter(x, at, work, 0, 0, half // 4, half // 4, half, twiddles, 0, zero)
+        inner = leaf = 2 if uneven else 4
+        for p in range(0, half, last):
+            inner = descend(work, p, last, branch, half, twiddles, 2 if uneven else 4, zero)
+        for p in range(0, half, branch):
+            leaf = descend(work, p, branch, size, half, twiddles, inner, zero)
+            for q in range(p, p + branch, size):
+                prefetch(x, then + 2 * q)
+                multiply(work, q, half, leaves, 4 * q + size, zero)
+            ascend(work, p, branch, size, half, twiddles, leaf, zero)
+        for p in range(0, half, last):
+            ascend(work, p, last, branch, half, twiddles, inner, zero)
+        if uneven:
             unite(work, 0, half // 2, half, twiddles[0], twiddles[1], zero)
+        else:
+            gather(work, 0, 0, half // 4, half // 4, half, twiddles, 0, zero)
         to = places[b]
         for n in range(wanted):
             out[to + n] = work[n]
+    return odd

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from firconv.kernels.compiled import compiled, const, loops, mutable
 from firconv.kernels.lanes import BYTES, fma, fnma, lanes, load, spread, store
-from firconv.kernels.splits import gather, halve, quarter, roots, turn, unite
+from firconv.kernels.splits import ascend, descend, gather, halve, multiply, quarter, roots, unite
 
 Parallel = Callable[[Callable[[Any], None], Iterable[Any]], None]
 Transform = Callable[[NDArray[Any], NDArray[Any], int, NDArray[Any], Parallel], None]
@@ -180,32 +180,20 @@ def _window(x: Any, p: int, half: int, cr: Any, ci: Any, scale: Any, window: Any
 def branch(x: Any, taps: Any, at: int, count: int, half: int, twiddles: Any, t: int) -> None:
     """Split the node of `count` coefficients at x[at …] and at taps[at …] into leaves, multiply, and undo it in x."""
     size, zero = lanes(x), spread(x.dtype.type(0), 1, 1)
-    m, level = count, t
-    while m > size:
-        first = level + 4 * (at // m)
-        for k in range(count // m):
-            p = at + k * m
-            quarter(x, p, x, p, 0, m // 4, m // 4, half, twiddles, first + 4 * k, zero)
-            quarter(taps, p, taps, p, 0, m // 4, m // 4, half, twiddles, first + 4 * k, zero)
-        level += 4 * (half // m)
-        m //= 4
-    level -= half // size
+    level = descend(x, at, count, size, half, twiddles, t, zero)
+    descend(taps, at, count, size, half, twiddles, t, zero)
+    place = level - half // size
     scale = x.dtype.type(size / half)
     window = np.empty(4 * size * GROUP, x.dtype)
     group = min(GROUP * size, count)
     for left in range(at, at + count, group):
         for p in range(left, left + group, 4 * size):
-            cr, ci = twiddles[level + p // size], twiddles[level + p // size + 1]
+            cr, ci = twiddles[place + p // size], twiddles[place + p // size + 1]
             h = 4 * (p - left)
             _window(taps, p, half, cr, ci, scale, window, h, zero)
             _window(taps, p + size, half, -cr, -ci, scale, window, h + 4 * size, zero)
             _window(taps, p + 2 * size, half, -ci, cr, scale, window, h + 8 * size, zero)
             _window(taps, p + 3 * size, half, ci, -cr, scale, window, h + 12 * size, zero)
         for p in range(left, left + group, size):
-            turn(x, p, half, window, 4 * (p - left) + size, zero)
-    while 4 * m <= count:
-        first = level + at // m
-        for k in range(count // (4 * m)):
-            gather(x, at + 4 * m * k, 0, m, m, half, twiddles, first + 4 * k, zero)
-        m *= 4
-        level -= half // m
+            multiply(x, p, half, window, 4 * (p - left) + size, zero)
+    ascend(x, at, count, size, half, twiddles, level, zero)
