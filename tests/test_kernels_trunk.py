@@ -104,3 +104,19 @@ def test_is_what_one_transform_of_a_line_uses(dtype, monkeypatch):
     monkeypatch.setattr(trunk, "transform", lambda points, dtype: None)
     size = np.linalg.norm(x.astype("d")) ** 2
     assert np.abs(firconv.convolve(x, x, method="fft") - expected).max() <= 100 * UNIT[dtype] * size
+
+
+def test_work_arrays_of_an_earlier_call_do_not_show():
+    """The arrays that stay for the next call hold its leftovers, whatever its length and type."""
+    rng = np.random.default_rng(9)
+    for n, dtype in ((40_000, "f"), (50_000, "f"), (20_000, "d"), (40_000, "f")):
+        x, w = rng.standard_normal(n).astype(dtype), rng.standard_normal(n // 2).astype(dtype)
+        length = 1 << (n + n // 2).bit_length()
+        results = []
+        for fill in (np.nan, 0.0):
+            trunk._spare[:] = [tuple(np.full(length, fill, dtype) for _ in range(2))]
+            out = np.empty(n - n // 2 + 1, dtype)
+            trunk.correlate(length, x, w, 0, out, lambda function, items: [function(i) for i in items])
+            results.append(out)
+        assert_array_equal(*results)
+        assert len(trunk._spare) == 1 and trunk._spare[0][0].size == length

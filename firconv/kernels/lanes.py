@@ -17,7 +17,9 @@ every lane and for scalars too, or a product and a sum on processors that have n
     top(v, m)                   the larger of both, lane by lane; NaN where either is NaN
     ratio(a, b)                 the quotient a/b, lane by lane
     evens(a, b)                 every second lane of a single vector a and of b behind it, as one vector
-    item(x, i)                  one sample
+    item(x, i), put(out, i, v)  one sample
+    copy(x, i, n, out, j)       out[j:j + n] = x[i:i + n]; they must not overlap
+    clear(out, j, n)            out[j:j + n] = 0
     number(bits, like)          the float of these bits, of the type of the samples of `like`
     prefetch(x, i)              bring the line of the cache that holds x[i] near; any i will do
     turn(x, i, gap, out, j, step)    a square of L × L samples of x, rows `gap` apart, into out with its columns as rows
@@ -155,6 +157,21 @@ def item(x: np.ndarray, i: int) -> Any:
     return x.flat[i]
 
 
+def put(out: np.ndarray, i: int, v: Any) -> None:
+    """Write one sample of flat memory."""
+    out[i] = v
+
+
+def copy(x: np.ndarray, i: int, n: int, out: np.ndarray, j: int) -> None:
+    """Copy n ≥ 0 samples of flat memory."""
+    out[j : j + n] = x[i : i + n]
+
+
+def clear(out: np.ndarray, j: int, n: int) -> None:
+    """Set n ≥ 0 samples of flat memory to zero."""
+    out[j : j + n] = 0
+
+
 def number(bits: Any, like: np.ndarray) -> Any:
     """The float that an integer of as many bytes stands for."""
     return np.array(bits, f"i{like.itemsize}").view(like.dtype)[()]
@@ -194,6 +211,9 @@ type_callable(ratio)(lambda context: lambda a, b: a)
 type_callable(evens)(lambda context: lambda a, b: a if a.width == 1 else None)
 type_callable(turn)(lambda context: lambda x, i, gap, out, j, step: types.none)
 type_callable(item)(lambda context: lambda x, i: x.dtype)
+type_callable(put)(lambda context: lambda out, i, v: types.none if v == out.dtype else None)
+type_callable(copy)(lambda context: lambda x, i, n, out, j: types.none if x.dtype == out.dtype else None)
+type_callable(clear)(lambda context: lambda out, j, n: types.none)
 type_callable(number)(lambda context: lambda bits, like: like.dtype)
 type_callable(prefetch)(lambda context: lambda x, i: types.none)
 
@@ -345,6 +365,30 @@ def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
 @lower_builtin(item, types.Array, types.Integer)
 def _lower_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.load(_address(context, builder, sig.args[0], args[0], args[1]))
+
+
+@lower_builtin(put, types.Array, types.Integer, types.Number)
+def _lower_put(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    builder.store(args[2], _address(context, builder, sig.args[0], args[0], args[1]))
+    return context.get_dummy_value()
+
+
+@lower_builtin(copy, types.Array, types.Integer, types.Integer, types.Array, types.Integer)
+def _lower_copy(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    source = _address(context, builder, sig.args[0], args[0], args[1])
+    target = _address(context, builder, sig.args[3], args[3], args[4])
+    count = context.cast(builder, args[2], sig.args[2], types.intp)
+    cgutils.raw_memcpy(builder, target, source, count, ir.Constant(ir.IntType(64), sig.args[0].dtype.bitwidth // 8))
+    return context.get_dummy_value()
+
+
+@lower_builtin(clear, types.Array, types.Integer, types.Integer)
+def _lower_clear(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    target = builder.bitcast(_address(context, builder, sig.args[0], args[0], args[1]), ir.IntType(8).as_pointer())
+    count = context.cast(builder, args[2], sig.args[2], types.intp)
+    size = builder.mul(count, ir.Constant(count.type, sig.args[0].dtype.bitwidth // 8))
+    cgutils.memset(builder, target, size, 0)
+    return context.get_dummy_value()
 
 
 @lower_builtin(number, types.Integer, types.Array)

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from firconv.kernels import guard
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import BYTES, lanes, prefetch, spread
+from firconv.kernels.lanes import BYTES, copy, lanes, prefetch, spread
 from firconv.kernels.splits import ascend, descend, gather, halve, multiply, quarter, roots, unite
 
 INDEX = const(int64)
@@ -185,7 +185,5 @@ def blocks(
             unite(work, 0, half // 2, half, twiddles[0], twiddles[1], zero)
         else:
             gather(work, 0, 0, half // 4, half // 4, half, twiddles, 0, zero)
-        to = places[b]
-        for n in range(wanted):
-            out[to + n] = work[n]
+        copy(work, 0, wanted, out, places[b])
     return odd

@@ -23,15 +23,17 @@ from numba import boolean, int64
 from numpy.typing import NDArray
 
 from firconv.kernels.compiled import compiled, const, loops, mutable
-from firconv.kernels.lanes import BYTES, fma, fnma, lanes, load, spread, store
+from firconv.kernels.lanes import BYTES, clear, copy, fma, fnma, item, lanes, load, put, spread, store
 from firconv.kernels.splits import ascend, descend, gather, halve, multiply, quarter, roots, unite
 
 Parallel = Callable[[Callable[[Any], None], Iterable[Any]], None]
 Transform = Callable[[NDArray[Any], NDArray[Any], int, NDArray[Any], Parallel], None]
 MOST = 1 << 24  # samples of the longest line
 BRANCH = 1 << 13  # coefficients of the largest node that is a task by itself
-STRIP = 1 << 11  # coefficients of each part of a node that are split at once
+STRIP = 1 << 13  # coefficients of each part of a node that are split at once
 GROUP = 64  # leaves multiplied at once
+KEPT = 1 << 25  # bytes of work arrays that stay for the next call
+_spare: list[tuple[NDArray[Any], NDArray[Any]]] = []
 
 
 def transform(points: int, dtype: np.dtype[Any]) -> Transform | None:
@@ -49,13 +51,26 @@ def correlate(
 ) -> None:
     """Correlate x behind `lead` zeros with taps w into `out`, by polynomials of `length` samples, a power of two."""
     line = _Line(length, out.dtype)
-    signal, taps = np.empty(length, out.dtype), np.empty(length, out.dtype)
+    signal, taps = pair = _room(length, out.dtype)
     target = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
     line.split(((np.ascontiguousarray(x), signal, False), (np.ascontiguousarray(w), taps, True)), parallel)
     line.multiply(signal, taps, parallel)
     line.join(signal, target, len(w) - 1 - lead, parallel)
     if target is not out:
         out[...] = target
+    if not _spare and 2 * signal.nbytes <= KEPT:
+        _spare.append(pair)
+
+
+def _room(length: int, dtype: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Two lines to work in, those of the last call if they fit: new memory costs as much as the splits."""
+    try:
+        pair = _spare.pop()
+    except IndexError:
+        pair = (np.empty(0), np.empty(0))
+    if pair[0].size != length or pair[0].dtype != dtype:
+        pair = (np.empty(length, dtype), np.empty(length, dtype))
+    return pair
 
 
 class _Line:
@@ -127,12 +142,10 @@ def enter(x: Any, work: Any, back: bool, begin: int, end: int, parts: int, half:
         last = max(begin, min(end, x.size - to))
         if back:
             for j in range(begin, last):
-                work[to + j] = x[x.size - 1 - to - j]
+                put(work, to + j, item(x, x.size - 1 - to - j))
         else:
-            for j in range(begin, last):
-                work[to + j] = x[to + j]
-        for j in range(last, end):
-            work[to + j] = 0
+            copy(x, to + begin, last - begin, work, to + begin)
+        clear(work, to + last, end - last)
     if parts == 2:
         halve(work, 0, work, begin, end, half, twiddles[0], twiddles[1], zero)
     else:
@@ -161,8 +174,9 @@ def leave(work: Any, begin: int, end: int, parts: int, half: int, twiddles: Any,
         gather(work, 0, begin, end, m, half, twiddles, 0, zero)
     for part in range(2 * parts):
         to = part * m - skip
-        for j in range(max(begin, -to), min(end, out.size - to)):
-            out[to + j] = work[part * m + j]
+        lo, hi = max(begin, -to), min(end, out.size - to)
+        if lo < hi:
+            copy(work, part * m + lo, hi - lo, out, to + lo)
 
 
 @compiled()
