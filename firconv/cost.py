@@ -31,7 +31,7 @@ class Machine:
     call : one call of the Fourier kernel
     axis : part of block32 and block64 that each axis after the first adds
     far : factor on transforms along an axis of more than 2¹⁶ samples, and again beyond 2²¹, which leave the caches
-    tree32, tree64 : one sample of a block of a line through `kernels.tree`, per log2 N
+    tree32, tree64 : one sample of a block of a line or an image through `kernels.tree`, per log2 N
     leaf32, leaf64 : one sample of such a block, whatever N (leaves, guard, crop)
     line32, line64 : one sample of a long line's three transforms, per log2 of the length
     """
@@ -173,7 +173,7 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     """Blocks of the given FFT lengths over the whole output, with polyphase parts as channels."""
     wide = real != "float32"
     if by_tree(problem, is_complex, lengths):
-        return _tree(problem, wide, max(lengths), m)
+        return _tree(problem, wide, lengths, m)
     per, fixed = (m.fft64, m.block64) if wide else (m.fft32, m.block32)
     blocks, parts_in, parts_out, size = float(problem.groups), problem.channels_in, problem.channels_out, prod(lengths)
     for n, a, outs in zip(lengths, problem.lattices, problem.outputs, strict=True):
@@ -189,36 +189,42 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks)
 
 
-#: Shortest and longest blocks, powers of two, that go through `kernels.tree`.
-TREE = 1 << 7, 1 << 16
+#: Shortest and longest blocks, powers of two, that go through `kernels.tree`: of one axis, and along each of two.
+TREE = {1: ((1 << 7, 1 << 16),), 2: ((1 << 4, 1 << 10), (1 << 6, 1 << 10))}
 #: Blocks that cost about as much as the guard's closer look at one block with an end of the signal in it.
 ENDS = 6.0
 
 
-def single_line(problem: Problem, is_complex: bool) -> bool:
-    """True for real sums along one axis, in one channel, without strides: what `kernels.tree` computes."""
-    plain = len(problem.filtered) == 1 and not is_complex and problem.channels_in == problem.channels_out == 1
-    return plain and all(a.in_parts == a.out_parts == 1 for a in problem.lattices)
+def plain(problem: Problem, is_complex: bool) -> bool:
+    """True for real sums along one or two axes, in one channel, without strides: what `kernels.tree` computes."""
+    single = len(problem.filtered) in TREE and not is_complex and problem.channels_in == problem.channels_out == 1
+    return single and all(a.in_parts == a.out_parts == 1 for a in problem.lattices)
 
 
 def by_tree(problem: Problem, is_complex: bool, lengths: tuple[int, ...]) -> bool:
     """True where blocks of these lengths are split by `kernels.tree` rather than transformed."""
-    n = max(lengths, default=1)
-    return TREE[0] <= n <= TREE[1] and n & (n - 1) == 0 and single_line(problem, is_complex)
+    if not plain(problem, is_complex):
+        return False
+    ranges = TREE[len(problem.filtered)]
+    found = zip((lengths[a] for a in problem.filtered), ranges, strict=True)
+    return all(least <= n <= most and n & (n - 1) == 0 for n, (least, most) in found)
 
 
-def _tree(problem: Problem, wide: bool, length: int, m: Machine) -> Work:
-    axis = problem.filtered[0]
-    lines = problem.groups * prod(problem.outputs) / problem.outputs[axis]
-    blocks = lines * ceil(problem.outputs[axis] / max(1, length - problem.lattices[axis].reach + 1))
+def _tree(problem: Problem, wide: bool, lengths: tuple[int, ...], m: Machine) -> Work:
+    filtered, size = problem.filtered, prod(lengths)
+    lines = problem.groups * prod(problem.outputs) / prod(problem.outputs[a] for a in filtered)
+    blocks = lines * prod(
+        ceil(problem.outputs[a] / max(1, lengths[a] - problem.lattices[a].reach + 1)) for a in filtered
+    )
     per, fixed = (m.tree64, m.leaf64) if wide else (m.tree32, m.leaf32)
-    samples, banks = blocks * length, problem.groups
+    samples, banks = blocks * size, problem.groups
     calls = banks * max(1.0, min(8.0, samples / banks / (1 << 16)), samples / banks / (1 << 18))
-    ends = 2 * lines * ENDS * length
-    seconds = (samples + ends) * (per * log2(length) + fixed) + m.call * (calls + 1)  # one end is a task by itself
+    ends = 2 * lines * ENDS * size if len(filtered) == 1 else 0.0
+    copies = samples * (m.copy64 if wide else m.copy32) * (len(filtered) - 1)  # what lies around a tile is read with it
+    seconds = (samples + ends) * (per * log2(size) + fixed) + copies + m.call * (calls + 1)  # an end is a task by itself
     leaf = 4 if wide else 8
-    macs = blocks * length * (4 * log2(length / (2 * leaf)) + 2 * leaf)
-    return Work(macs, seconds, int(length * 4 * (4 if wide else 2)), calls + 1)
+    macs = blocks * size * (4 * log2(size / (2 * leaf)) + 2 * leaf)
+    return Work(macs, seconds, int(size * 4 * (4 if wide else 2)), calls + 1)
 
 
 def long_fourier(problem: Problem, real: str, is_complex: bool, m: Machine) -> Work:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from math import log2, prod
 
 import numpy as np
@@ -351,19 +352,21 @@ class _Considered:
         return best[1]
 
     def _powers(self, whole: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Powers of two for a line that `kernels.tree` can split, from the taps' length to that of everything."""
-        if self.real not in ("float32", "float64") or not cost.single_line(self.problem, self.complex):
+        """Powers of two for blocks that `kernels.tree` can split, from the taps' length to that of everything."""
+        if self.real not in ("float32", "float64") or not cost.plain(self.problem, self.complex):
             return []
-        axis = self.problem.filtered[0]
-        reach = self.problem.lattices[axis].reach
-        if 8 * reach > self.problem.outputs[axis]:
+        filtered, reach = self.problem.filtered, [a.reach for a in self.problem.lattices]
+        if len(filtered) == 1 and 8 * reach[filtered[0]] > self.problem.outputs[filtered[0]]:
             return []  # the ends, where the guard looks closely, are much of it
-        sizes = [1 << e for e in range(cost.TREE[0].bit_length() - 1, cost.TREE[1].bit_length())]
-        return [
-            tuple(n if a == axis else 1 for a in range(len(whole)))
-            for n in sizes
-            if 2 * reach <= n < min(2 * whole[axis], 64 * reach)
-        ]
+        sizes = {a: (1,) for a in range(len(whole))} | {
+            a: tuple(n for n in _powers(*ends) if 2 * reach[a] <= n < min(2 * whole[a], 64 * reach[a]))
+            for a, ends in zip(filtered, cost.TREE[len(filtered)], strict=True)
+        }
+        return list(product(*(sizes[a] for a in range(len(whole)))))
+
+
+def _powers(least: int, most: int) -> list[int]:
+    return [1 << e for e in range(least.bit_length() - 1, most.bit_length())]
 
 
 @lru_cache(maxsize=1024)

@@ -89,8 +89,8 @@ class FourierTaps:
         from firconv.kernels import fourier, tree
 
         taps = self.dense()
-        single = len(self.axes) == 1 and taps.weights.shape[:2] == (1, 1) and taps.weights.dtype.kind != "c"
-        line = tree.prepare if single and tree.serves(self.lengths[0], dtype) else None
+        single = taps.weights.shape[:2] == (1, 1) and taps.weights.dtype.kind != "c"
+        line = tree.prepare if single and tree.serves(self.lengths, dtype) else None
         return self._once(
             dtype, lambda: fourier.prepare(taps.weights, taps.support, self.lengths, dtype, line)
         )

@@ -17,7 +17,7 @@ LENGTHS = (128, 256, 512, 1024)
 
 def filtered(x, w, wanted=None, out=None):
     n = x.shape[-1]
-    return tree.prepare(w.astype(float), n, x.dtype).correlate(x, out, wanted or n - len(w) + 1)
+    return tree.prepare(w.astype(float), (n,), x.dtype).correlate(x, out, (wanted or n - len(w) + 1,))
 
 
 def exact(x, w):
@@ -98,9 +98,11 @@ def test_views_are_read_and_written_in_place(dtype):
 
 def test_serves_powers_of_two_of_real_types():
     single, double = np.dtype("f"), np.dtype("d")
-    assert tree.serves(128, single) and tree.serves(1 << 15, double)
-    assert not tree.serves(64, single) and not tree.serves(160, double) and not tree.serves(128, np.dtype("F"))
-    assert cost.TREE[0] == tree.LEAST
+    assert tree.serves((128,), single) and tree.serves((1 << 15,), double) and tree.serves((16, 64), double)
+    assert not tree.serves((64,), single) and not tree.serves((160,), double) and not tree.serves((128,), np.dtype("F"))
+    assert not tree.serves((16, 32), single) and not tree.serves((24, 64), single)
+    assert not tree.serves((16, 64, 64), single)
+    assert cost.TREE[1][0][0] == tree.LEAST and tuple(least for least, _ in cost.TREE[2]) == tree.PLANE
 
 
 @pytest.mark.parametrize("dtype", "fd")
@@ -109,7 +111,7 @@ def test_is_what_overlap_save_uses_for_lines(dtype, monkeypatch):
     x, h = rng.standard_normal(40_000).astype(dtype), rng.standard_normal(101).astype(dtype)
     plan = firconv.plan(x, h, method="overlap_save")
     (length,) = plan.decision.lengths
-    assert tree.serves(length, np.dtype(dtype))
+    assert tree.serves((length,), np.dtype(dtype))
     monkeypatch.setattr(tree.Tree, "survey", None)
     with pytest.raises(TypeError, match="NoneType"):
         plan(x)
@@ -125,13 +127,13 @@ def test_measures_what_the_guard_measures(n, k, dtype):
     x[step : step + k] *= dtype == "f" and 1e-9 or 1e-18
     blocks = as_strided(x, (count, 1, n), (step * x.itemsize, 0, x.itemsize), writeable=False)
     limits = guard.Limits(1e-6, 20.0)
-    taps = tree.prepare(rng.standard_normal(k), n, x.dtype)
+    taps = tree.prepare(rng.standard_normal(k), (n,), x.dtype)
     out = np.empty((count, 1, step), dtype)
     found, alone = taps.survey(blocks, out, (k,), limits), guard.survey(blocks, (k,), (step,), limits)
     assert 0 < found.odd == alone.odd < count
     for name in ("energy", "low", "peak", "spread"):
         np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-5)
-    assert_array_equal(out, taps.correlate(blocks, None, step))
+    assert_array_equal(out, taps.correlate(blocks, None, (step,)))
     backwards = np.zeros((count, 1, step), dtype)[..., ::-1]
     assert taps.survey(blocks, backwards, (k,), limits) is None and not backwards.any()
 

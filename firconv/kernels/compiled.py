@@ -33,8 +33,6 @@ _njit: Any = numba.njit
 _config: Any = numba.config
 _MAGIC = b"firconv kernel 1\n"
 _STRICT = frozenset({"contract"})
-# parts of kernels: always inlined, never called from Python
-_PART = {"forceinline": True, "no_cpython_wrapper": True}
 _lock = threading.RLock()
 _registry: list[Kernel] = []
 _compilations = 0
@@ -120,12 +118,14 @@ def compiled(
     *,
     reassociate: bool = False,
     references: bool = True,
+    inline: bool = True,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: compile a function for each element type it is called with, and register it for `warmup`.
 
     Without `signature` the function is a part of kernels, inlined into them and of no use to Python. `reassociate`
     allows sums in another order; products are never assumed finite. A part without `references` makes no arrays, and
-    counts no references to those that it is given, which costs an atomic operation each.
+    counts no references to those that it is given, which costs an atomic operation each. Without `inline` it stays a
+    function of its own: what is called from several places is compiled once.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def compiled(
 
     def decorate(function: Callable[..., Any]) -> Any:
         if signature is None:
-            return _njit(**options, **_PART, _nrt=references)(function)
+            return _njit(**options, forceinline=inline, no_cpython_wrapper=True, _nrt=references)(function)
         kernel = Kernel(function, signature, dtypes, options)
         _registry.append(kernel)
         return kernel

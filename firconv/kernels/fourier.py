@@ -4,8 +4,8 @@
 
 A block of N samples per axis gives N − K + 1 outputs: those of the circular correlation that do not wrap around.
 `prepare` transforms the taps once; `correlate` filters any number of blocks and says which outputs it cannot vouch for.
-A block is computed the same way in any batch. Where `prepare` is given a transform of our own for a line of real
-numbers (`kernels.tree`), that takes the place of `scipy.fft`.
+A block is computed the same way in any batch. Where `prepare` is given a transform of our own for lines and images of
+real numbers (`kernels.tree`), that takes the place of `scipy.fft`.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ def good_size(n: int) -> int:
 
 
 class Line(Protocol):
-    """Taps (K,) made ready by a transform of our own, 1/N included."""
+    """Taps (*K,) made ready by a transform of our own, 1/N included."""
 
-    def correlate(self, x: NDArray[Any], out: NDArray[Any] | None, wanted: int) -> NDArray[Any]:
-        """Filter blocks (…, N), any strided view, into out (…, wanted), or into a new array, which is returned."""
+    def correlate(self, x: NDArray[Any], out: NDArray[Any] | None, wanted: tuple[int, ...]) -> NDArray[Any]:
+        """Filter blocks (…, *N), any strided view, into out (…, *wanted), or into a new array, which is returned."""
 
     def survey(
         self, x: NDArray[Any], out: NDArray[Any], taps: tuple[int, ...], limits: guard.Limits
     ) -> guard.Survey | None:
-        """Filter blocks (…, 1, N) and measure them in the same pass; None, and nothing done, where `out` forbids it."""
+        """Filter blocks (…, 1, *N) and measure them in the same pass; None, and nothing done, where `out` forbids it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +79,7 @@ class Spectrum:
     axes
         Spatial axes of blocks and outputs, counted from the end.
     line
-        The taps in the form of a transform of our own for lines of one channel, or None; `values` is empty then.
+        The taps in the form of a transform of our own for one channel, or None; `values` is empty then.
     """
 
     values: NDArray[Any]
@@ -119,7 +119,7 @@ def prepare(
     support: NDArray[np.bool_] | None,
     lengths: tuple[int, ...],
     dtype: DTypeLike,
-    line: Callable[[NDArray[Any], int, np.dtype[Any]], Line] | None = None,
+    line: Callable[[NDArray[Any], tuple[int, ...], np.dtype[Any]], Line] | None = None,
 ) -> Spectrum:
     """Transform taps (O, I, *K) for blocks of `lengths` ≥ K; H[f] = Σ_k w[k] · exp(2πi f·k/N).
 
@@ -134,7 +134,7 @@ def prepare(
     dtype
         Of the arithmetic. Complex taps or blocks need a complex one.
     line
-        Makes real taps of one axis and one channel ready for another transform than that of `scipy.fft`.
+        Makes real taps of one channel ready for another transform than that of `scipy.fft`.
     """
     dtype = np.dtype(dtype)
     axes = tuple(range(2, weights.ndim))
@@ -144,7 +144,7 @@ def prepare(
     exponents = np.frexp(parts)[1].astype(np.int64)
     exponents[np.abs(exponents) <= 20] = 0
     scaled = _ldexp(w, -exponents.reshape(-1, *[1] * (w.ndim - 1)))
-    own = None if line is None else line(scaled[0, 0], lengths[0], dtype)
+    own = None if line is None else line(scaled[0, 0], lengths, dtype)
     if own is not None:
         values = np.empty(0)
     else:
@@ -248,7 +248,7 @@ def _filter(spectrum: Spectrum, x: NDArray[Any], out: NDArray[Any], exponents: N
     """Transform, multiply, transform back, crop and scale back."""
     wanted, scaled = out.shape[-len(spectrum.lengths) :], exponents is not None or spectrum.exponents.any()
     if spectrum.line is not None:
-        y = spectrum.line.correlate(x, None if scaled else out, wanted[0])
+        y = spectrum.line.correlate(x, None if scaled else out, wanted)
     else:
         y = _inverse(spectrum, _multiply(_forward(spectrum, x), spectrum.values))[guard.crop(wanted)]
     if not scaled:

@@ -13,22 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firconv.kernels.compiled import compiled
-from firconv.kernels.lanes import fma, fnma, item, lanes, load, store
+from firconv.kernels.lanes import fma, fnma, item, lanes, load, spread, store
+
+EVEN = 0x5555555555555555  # bits of the powers of four
 
 
-@lru_cache(maxsize=32)
-def roots(length: int, char: str, leaf: int) -> NDArray[Any]:
-    """Re c, Im c, Re c², Im c² of every node that is split in four, from the root down; where the number of levels is
-    odd the root is split in two, and its c² comes first. Leaves have `leaf` coefficients."""
+@lru_cache(maxsize=64)
+def roots(length: int, char: str, leaf: int, angle: float = np.pi / 2) -> NDArray[Any]:
+    """Re c, Im c, Re c², Im c² of every node that is split in four, from the root t^(length/2) = exp(i·angle) down;
+    where the number of levels is odd the root is split in two, and its c² comes first. Leaves have `leaf` coefficients.
+    """
     levels = (length // 2 // leaf).bit_length() - 1
-    angles, found = np.array([np.pi / 2]), []
+    angles, found = np.array([angle]), []
     if levels % 2:
         found.append(_parts(angles / 2))
         angles = np.array([angles[0] / 2, angles[0] / 2 + np.pi])
     for _ in range(levels // 2):
         found.append(np.concatenate([_parts(angles / 4), _parts(angles / 2)], axis=1))
         angles = (angles[:, None] / 4 + np.pi * np.array([0, 1, 0.5, 1.5])).ravel()
-    flat = np.concatenate([f.ravel() for f in found]).astype(char)
+    flat = np.concatenate([f.ravel() for f in found] or [np.zeros(1)]).astype(char)
     flat.flags.writeable = False
     return flat
 
@@ -41,27 +44,21 @@ def _parts(angles: NDArray[Any]) -> NDArray[Any]:
 
 
 @compiled()
-def halve(x: Any, at: int, out: Any, begin: int, end: int, half: int, cr: Any, ci: Any, zero: Any) -> None:
-    """Split the root, re x[at …], im x[at + half …], into two nodes in `out`, coefficients begin … end − 1 of each."""
-    m = half // 2
+def halve(x: Any, at: int, begin: int, end: int, m: int, half: int, cr: Any, ci: Any, zero: Any) -> None:
+    """Split one node of 2m coefficients at x[at …] into two, in place, coefficients begin … end − 1 of each."""
     for j in range(begin, end, lanes(x)):
-        p = at + j
-        ar, ai = load(x, p, zero), load(x, p + half, zero)
-        br, bi = load(x, p + m, zero), load(x, p + m + half, zero)
-        store(out, j, fnma(ci, bi, fma(cr, br, ar)))
-        store(out, j + half, fma(ci, br, fma(cr, bi, ai)))
-        store(out, j + m, fma(ci, bi, fnma(cr, br, ar)))
-        store(out, j + m + half, fnma(ci, br, fnma(cr, bi, ai)))
+        p, q = at + j, at + j + half
+        ar, ai = load(x, p, zero), load(x, q, zero)
+        br, bi = load(x, p + m, zero), load(x, q + m, zero)
+        store(x, p, fnma(ci, bi, fma(cr, br, ar)))
+        store(x, q, fma(ci, br, fma(cr, bi, ai)))
+        store(x, p + m, fma(ci, bi, fnma(cr, br, ar)))
+        store(x, q + m, fnma(ci, br, fnma(cr, bi, ai)))
 
 
 @compiled()
-def quarter(
-    x: Any, at: int, out: Any, to: int, begin: int, end: int, m: int, half: int, twiddles: Any, t: int, zero: Any
-) -> None:
-    """Split one node of 4m coefficients at x[at …] into four at out[to …], coefficients begin … end − 1 of each.
-
-    They may be the same.
-    """
+def quarter(x: Any, at: int, begin: int, end: int, m: int, half: int, twiddles: Any, t: int, zero: Any) -> None:
+    """Split one node of 4m coefficients at x[at …] into four, in place, coefficients begin … end − 1 of each."""
     cr, ci = item(twiddles, t), item(twiddles, t + 1)
     dr, di = item(twiddles, t + 2), item(twiddles, t + 3)
     for j in range(begin, end, lanes(x)):
@@ -74,29 +71,33 @@ def quarter(
         br, bi = load(x, p + 3 * m, zero), load(x, q + 3 * m, zero)
         sr, si = fnma(di, bi, fma(dr, br, ar)), fma(di, br, fma(dr, bi, ai))
         wr, wi = fma(di, bi, fnma(dr, br, ar)), fnma(di, br, fnma(dr, bi, ai))
-        p, q = to + j, to + j + half
-        store(out, p, fnma(ci, si, fma(cr, sr, ur)))
-        store(out, q, fma(ci, sr, fma(cr, si, ui)))
-        store(out, p + m, fma(ci, si, fnma(cr, sr, ur)))
-        store(out, q + m, fnma(ci, sr, fnma(cr, si, ui)))
-        store(out, p + 2 * m, fnma(cr, wi, fnma(ci, wr, vr)))
-        store(out, q + 2 * m, fma(cr, wr, fnma(ci, wi, vi)))
-        store(out, p + 3 * m, fma(cr, wi, fma(ci, wr, vr)))
-        store(out, q + 3 * m, fnma(cr, wr, fma(ci, wi, vi)))
+        store(x, p, fnma(ci, si, fma(cr, sr, ur)))
+        store(x, q, fma(ci, sr, fma(cr, si, ui)))
+        store(x, p + m, fma(ci, si, fnma(cr, sr, ur)))
+        store(x, q + m, fnma(ci, sr, fnma(cr, si, ui)))
+        store(x, p + 2 * m, fnma(cr, wi, fnma(ci, wr, vr)))
+        store(x, q + 2 * m, fma(cr, wr, fnma(ci, wi, vi)))
+        store(x, p + 3 * m, fma(cr, wi, fma(ci, wr, vr)))
+        store(x, q + 3 * m, fnma(cr, wr, fma(ci, wi, vi)))
 
 
-@compiled()
-def descend(x: Any, at: int, count: int, least: int, half: int, twiddles: Any, t: int, zero: Any) -> int:
+@compiled(references=False, inline=False)
+def descend(x: Any, at: int, count: int, least: int, whole: int, half: int, twiddles: Any, t: int, node: int) -> int:
     """Split the node of `count` coefficients at x[at …], level by level, into nodes of `least`, in place.
 
-    t is where the twiddles of nodes of `count` begin, and those of nodes of `least` where the return value says.
+    It is number `node` of those that `whole` coefficients, the root, have been split into. t is where the twiddles of
+    this level begin, and those of nodes of `least` where the return value says.
     """
-    m = count
+    zero, m = spread(x.dtype.type(0), 1, 1), count
+    if count // least & EVEN == 0:  # an odd number of levels: only the root has that
+        m = count // 2
+        halve(x, at, 0, m, m, half, item(twiddles, t), item(twiddles, t + 1), zero)
+        t += 2
     while m > least:
-        first = t + 4 * (at // m)
+        first = t + 4 * node * (count // m)
         for k in range(count // m):
-            quarter(x, at + k * m, x, at + k * m, 0, m // 4, m // 4, half, twiddles, first + 4 * k, zero)
-        t += 4 * (half // m)
+            quarter(x, at + k * m, 0, m // 4, m // 4, half, twiddles, first + 4 * k, zero)
+        t += 4 * (whole // m)
         m //= 4
     return t
 
@@ -123,17 +124,17 @@ def multiply(x: Any, p: int, half: int, leaves: Any, h: int, zero: Any) -> None:
 
 
 @compiled()
-def unite(x: Any, begin: int, end: int, half: int, cr: Any, ci: Any, zero: Any) -> None:
-    """Two nodes become the root: a = p + q, b = c̄·(p − q), for coefficients begin … end − 1 of each."""
-    m, one = half // 2, x.dtype.type(1)
+def unite(x: Any, at: int, begin: int, end: int, m: int, half: int, cr: Any, ci: Any, zero: Any) -> None:
+    """Two nodes of m coefficients become one, in place: a = p + q, b = c̄·(p − q), from coefficients begin … end − 1."""
+    one = x.dtype.type(1)
     for j in range(begin, end, lanes(x)):
-        pr, pi = load(x, j, zero), load(x, j + half, zero)
-        qr, qi = load(x, j + m, zero), load(x, j + m + half, zero)
-        dr, di = fnma(one, qr, pr), fnma(one, qi, pi)
-        store(x, j, fma(one, qr, pr))
-        store(x, j + half, fma(one, qi, pi))
-        store(x, j + m, fma(cr, dr, fma(ci, di, zero)))
-        store(x, j + m + half, fma(cr, di, fnma(ci, dr, zero)))
+        p, q = at + j, at + j + half
+        ar, ai, br, bi = load(x, p, zero), load(x, q, zero), load(x, p + m, zero), load(x, q + m, zero)
+        dr, di = fnma(one, br, ar), fnma(one, bi, ai)
+        store(x, p, fma(one, br, ar))
+        store(x, q, fma(one, bi, ai))
+        store(x, p + m, fma(cr, dr, fma(ci, di, zero)))
+        store(x, q + m, fma(cr, di, fnma(ci, dr, zero)))
 
 
 @compiled()
@@ -163,12 +164,14 @@ def gather(x: Any, at: int, begin: int, end: int, m: int, half: int, twiddles: A
         store(x, q + 3 * m, fma(dr, ei, fnma(di, er, zero)))
 
 
-@compiled()
-def ascend(x: Any, at: int, count: int, least: int, half: int, twiddles: Any, t: int, zero: Any) -> None:
+@compiled(references=False, inline=False)
+def ascend(x: Any, at: int, count: int, least: int, whole: int, half: int, twiddles: Any, t: int, node: int) -> None:
     """Undo `descend`; t is what that returned."""
-    m = least
-    while m < count:
-        t -= half // m
+    zero, m, odd = spread(x.dtype.type(0), 1, 1), least, count // least & EVEN == 0
+    while m < (count // 2 if odd else count):
+        t -= whole // m
         for k in range(count // (4 * m)):
-            gather(x, at + 4 * m * k, 0, m, m, half, twiddles, t + at // m + 4 * k, zero)
+            gather(x, at + 4 * m * k, 0, m, m, half, twiddles, t + 4 * (node * (count // (4 * m)) + k), zero)
         m *= 4
+    if odd:
+        unite(x, at, 0, m, m, half, item(twiddles, t - 2), item(twiddles, t - 1), zero)

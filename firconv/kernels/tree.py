@@ -12,6 +12,10 @@ whose loop runs over neighbouring samples, and the way back is 2a = p + q, 2b = 
 y = Σ_j x[j]·r_j with r_j the taps' coefficients turned by j places, c·h beyond the end: a window that slides over 2L
 numbers. The order of the leaves is the order of the splits, and nobody needs to know it.
 
+An image of N₁ × N₂ samples is the polynomial Σ (x[r, n] + i·x[r + N₁/2, n])·sʳ·tⁿ modulo s^{N₁/2} − i and t^{N₂} + 1. It
+is split along s down to single rows, and these along t as a block is. In memory a node of rows is one run of numbers,
+so the same functions do both; a block of one axis is an image with one row of M coefficients, modulo t^M − i.
+
 Rounding, with u the unit roundoff and P = M/L leaves: a split errs by (1 + √2)·u of its norm and as much as u for its
 twiddle, a step back by 4·u, a leaf by 10·u·‖x‖·‖h‖ in each part. Taps and block go down, the product comes up:
 
@@ -22,6 +26,7 @@ to first order, which is below 11 · u · log₂N · ‖x‖₂ · ‖h‖₂ si
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -32,66 +37,87 @@ from numpy.typing import NDArray
 
 from firconv.kernels import guard
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import BYTES, copy, lanes, prefetch, spread
-from firconv.kernels.splits import ascend, descend, gather, halve, multiply, quarter, roots, unite
+from firconv.kernels.lanes import BYTES, copy, item, lanes, prefetch, put, spread
+from firconv.kernels.splits import EVEN, ascend, descend, multiply, roots
 
 INDEX = const(int64)
-LEAST = 1 << 7  # samples of the smallest block
+LEAST = 1 << 7  # samples of the smallest block of one axis
+PLANE = 1 << 4, 1 << 6  # and of two
 BRANCH = 1 << 13  # bytes of the real parts of the largest node that is finished before the next is begun
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tree:
-    """Taps ready for blocks of one size: their leaves, doubled for the sliding window, and the twiddles."""
+    """Taps ready for blocks of one size: their leaves, doubled for the sliding window, and the twiddles of both axes."""
 
     leaves: NDArray[Any]
-    twiddles: NDArray[Any]
-    length: int
+    down: NDArray[Any]
+    across: NDArray[Any]
+    lengths: tuple[int, ...]
 
-    def correlate(self, x: NDArray[Any], out: NDArray[Any] | None, wanted: int) -> NDArray[Any]:
-        """Filter blocks (…, N), any strided view, into `out` (…, wanted), or into a new array where that cannot be."""
+    def correlate(self, x: NDArray[Any], out: NDArray[Any] | None, wanted: tuple[int, ...]) -> NDArray[Any]:
+        """Filter blocks (…, *N), any strided view, into `out` (…, *wanted), or a new array where that cannot be."""
         if out is None or not _reachable(out, x.dtype):
-            out = np.empty((*x.shape[:-1], wanted), x.dtype)
-        self._run(x[..., None, :], out, (1,), guard.ORDINARY, False)
+            out = np.empty((*x.shape[: -len(wanted)], *wanted), x.dtype)
+        one = (..., None, *(slice(None) for _ in wanted))
+        self._run(x[one], out[one], (1,) * len(wanted), guard.ORDINARY, False)
         return out
 
     def survey(
         self, x: NDArray[Any], out: NDArray[Any], taps: tuple[int, ...], limits: guard.Limits
     ) -> guard.Survey | None:
-        """Filter blocks (…, 1, N) into `out` and measure them on the way; None where `out` cannot be written."""
+        """Filter blocks (…, 1, *N) into `out` and measure them on the way; None where `out` cannot be written."""
         return self._run(x, out, taps, limits, True) if _reachable(out, x.dtype) else None
 
     def _run(
         self, x: NDArray[Any], out: NDArray[Any], taps: tuple[int, ...], limits: guard.Limits, measured: bool
     ) -> guard.Survey:
         line, strides = guard.flat(x)
-        wanted = out.shape[-1]
-        bits, starts, scan = guard.arguments(line, x.shape, strides, taps, (wanted,), limits)
-        found = scan[-1] if measured else scan[-1][:0]
         target, steps = guard.flat(out, writeable=True)
-        places = _offsets(out.shape[:-1], steps[:-1])
-        work = np.empty(self.length, x.dtype)
+        d = len(taps)
+        bits, starts, scan = guard.arguments(line, x.shape, strides, taps, out.shape[-d:], limits)
+        found = scan[-1] if measured else scan[-1][:0]
+        reading = _offsets(x.shape[-d:-1], strides[-d:-1])
+        places, writing = _offsets(out.shape[:-d], steps[:-d]), _offsets(out.shape[-d:-1], steps[-d:-1])
+        work, row = np.empty(math.prod(self.lengths), x.dtype), _row(self.lengths)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             odd = blocks(
-                line, bits, starts, target, places, wanted, self.leaves, self.twiddles, work, *scan[:-1], found
-            )
+                line, bits, starts, reading, target, places, writing, out.shape[-1], row, self.leaves, self.down,
+                self.across, work, *scan[:-1], found,
+            )  # fmt: skip
         return guard.named(found, odd)
 
 
-def serves(length: int, dtype: np.dtype[Any]) -> bool:
-    """True for real blocks whose length is a power of two."""
-    return dtype.char in "fd" and length >= LEAST and length & (length - 1) == 0
+def serves(lengths: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """True for real blocks of one or two axes whose lengths are powers of two."""
+    least = (LEAST,) if len(lengths) == 1 else PLANE
+    if dtype.char not in "fd" or len(lengths) != len(least):
+        return False
+    return all(n >= m and n & (n - 1) == 0 for n, m in zip(lengths, least, strict=True))
 
 
-def prepare(weights: NDArray[Any], length: int, dtype: np.dtype[Any]) -> Tree:
-    """Split taps (K,), in the order of a correlation, K ≤ N; computed in double precision, with 1/P inside."""
+def prepare(weights: NDArray[Any], lengths: tuple[int, ...], dtype: np.dtype[Any]) -> Tree:
+    """Split taps (*K,), in the order of a correlation, K ≤ N; computed in double precision, with 1/P inside."""
     leaf = BYTES // dtype.itemsize
-    line = np.zeros(length)
-    line[0] = weights[0]
-    line[length - len(weights) + 1 :] = -weights[:0:-1]
-    windows = np.empty(2 * length)
-    spread_out(line, windows, roots(length, "d", leaf), leaf)
-    return Tree(windows.astype(dtype, copy=False), roots(length, dtype.char, leaf), length)
+    plane, signed = np.zeros(lengths), np.array(weights, np.float64)
+    for axis in range(len(lengths)):
+        signed[(slice(None),) * axis + (slice(1, None),)] *= -1
+    plane[np.ix_(*(-np.arange(k) % n for k, n in zip(weights.shape, lengths, strict=True)))] = signed
+    windows, row = np.empty(2 * plane.size), _row(lengths)
+    spread_out(plane.reshape(-1), windows, *_twiddles(lengths, "d", leaf), row, leaf)
+    return Tree(windows.astype(dtype, copy=False), *_twiddles(lengths, dtype.char, leaf), tuple(lengths))
+
+
+def _row(lengths: tuple[int, ...]) -> int:
+    """Coefficients of a row."""
+    return lengths[0] // 2 if len(lengths) == 1 else lengths[1]
+
+
+def _twiddles(lengths: tuple[int, ...], char: str, leaf: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Along the rows' axis, and along a row."""
+    if len(lengths) == 1:
+        return roots(2, char, 1), roots(lengths[0], char, leaf)
+    return roots(lengths[0], char, 1), roots(2 * lengths[1], char, leaf, math.pi)
 
 
 _offsets = lru_cache(maxsize=64)(guard.offsets)  # shapes recur from task to task
@@ -106,84 +132,90 @@ def _reachable(out: NDArray[Any], dtype: np.dtype[Any]) -> bool:
 # --- blocks -----------------------------------------------------------------------------------------------------------
 
 
-@compiled(lambda t: (mutable(t), mutable(t), const(t), int64), ("float64",))
-def spread_out(line: Any, windows: Any, twiddles: Any, leaf: int) -> None:
+@compiled(lambda t: (mutable(t), mutable(t), const(t), const(t), int64, int64), ("float64",))
+def spread_out(plane: Any, windows: Any, down: Any, across: Any, row: int, leaf: int) -> None:
     """Split taps down to their leaves, over P and each behind c times itself: re c·h, re h, im c·h, im h in turn.
 
     The four leaves of the last split have c, −c, ic and −ic of its twiddle c.
     """
-    zero, half = spread(line.dtype.type(0), 1, 1), line.size // 2
-    t, m = 0, half
-    if half // leaf & 0x55555555 == 0:  # an odd number of levels
-        halve(line, 0, line, 0, half // 2, half, twiddles[0], twiddles[1], zero)
-        t, m = 2, half // 2
-    while m > leaf:
-        for p in range(0, half, m):
-            quarter(line, p, line, p, 0, m // 4, m // 4, half, twiddles, t, zero)
-            t += 4
-        m //= 4
-    t -= half // leaf
-    scale = leaf / half
-    for p in range(0, half, leaf):
-        k = p // leaf
-        cr, ci = twiddles[t + 4 * (k // 4)], twiddles[t + 4 * (k // 4) + 1]
-        if k % 4 >= 2:
-            cr, ci = -ci, cr
-        if k % 2:
-            cr, ci = -cr, -ci
-        for j in range(leaf):
-            re, im, h = scale * line[p + j], scale * line[p + half + j], 4 * p + j
-            windows[h], windows[h + leaf] = cr * re - ci * im, re
-            windows[h + 2 * leaf], windows[h + 3 * leaf] = cr * im + ci * re, im
+    half = plane.size // 2
+    root, scale = half - half, leaf / half  # no literal: a part is compiled once for all its calls
+    descend(plane, root, half, row, half, half, down, root, root)
+    for q in range(0, half, row):
+        t = descend(plane, q, row, leaf, row, half, across, root, root) - row // leaf
+        for k in range(row // leaf):
+            cr, ci = item(across, t + 4 * (k // 4)), item(across, t + 4 * (k // 4) + 1)
+            if k % 4 >= 2:
+                cr, ci = -ci, cr
+            if k % 2:
+                cr, ci = -cr, -ci
+            p = q + k * leaf
+            for j in range(leaf):
+                re, im, h = scale * item(plane, p + j), scale * item(plane, p + half + j), 4 * p + j
+                put(windows, h, cr * re - ci * im)
+                put(windows, h + leaf, re)
+                put(windows, h + 2 * leaf, cr * im + ci * re)
+                put(windows, h + 3 * leaf, im)
 
 
 @compiled(
     lambda t: (
-        const(t), guard.bits_type(t), INDEX, mutable(t), INDEX, int64, const(t), const(t), mutable(t),
-        *guard.scan_types(t)
+        const(t), guard.bits_type(t), INDEX, INDEX, mutable(t), INDEX, INDEX, int64, int64, const(t), const(t),
+        const(t), mutable(t), *guard.scan_types(t)
     ),
     ("float32", "float64"),
 )  # fmt: skip
 def blocks(
-    x: Any, bits: Any, starts: Any, out: Any, places: Any, wanted: int, leaves: Any, twiddles: Any, work: Any,
+    x: Any, bits: Any, starts: Any, reading: Any, out: Any, places: Any, writing: Any, wanted: int, row: int,
+    leaves: Any, down: Any, across: Any, work: Any,
     rows: Any, first: Any, windows: Any, inside: Any, length: int, columns: int, limits: Any, column: Any, energy: Any,
     found: Any,
 ) -> int:  # fmt: skip
-    """Correlate blocks of `length` samples from x[starts[b]] on; `wanted` outputs each go to out[places[b]] on.
+    """Correlate the blocks whose lines of `length` samples begin at x[starts[b] + reading[r]].
 
-    The arguments from `rows` on, and what is returned, are those of `guard.measure`: a block is measured before it is
+    Of the first len(writing) lines of the result, `wanted` samples each go to out[places[b] + writing[r]]. The
+    arguments from `rows` on, and what is returned, are those of `guard.measure`: a block is measured before it is
     filtered, and the next one is on its way to the cache meanwhile. Nothing is measured where `found` is empty.
     """
-    size, zero, half, odd = lanes(x), spread(x.dtype.type(0), 1, 1), length // 2, 0
-    uneven = half // size & 0x55555555 == 0  # an odd number of levels: the root is split in two
-    last = half // 2 if uneven else half // 4
-    branch = last
-    while branch > size and branch * x.itemsize > BRANCH:
-        branch //= 4
+    size, zero, half, odd = lanes(x), spread(x.dtype.type(0), 1, 1), work.size // 2, 0
+    root = half - half  # no literal: a part is compiled once for all its calls
+    upper, lower, shift = _branch(half, row, x.itemsize), _branch(row, size, x.itemsize), 0
+    while length >> (shift + 1):
+        shift += 1
     for b in range(starts.size):
         at, then = starts[b], starts[b + 1 if b + 1 < starts.size else b]
         if found.size:
             odd += guard.measure(
                 x, bits, at, rows, first, windows, inside, length, columns, limits, column, energy, found, b
             )
-        if uneven:
-            halve(x, at, work, 0, half // 2, half, twiddles[0], twiddles[1], zero)
-        else:
-            quarter(x, at, work, 0, 0, half // 4, half // 4, half, twiddles, 0, zero)
-        inner = leaf = 2 if uneven else 4
-        for p in range(0, half, last):
-            inner = descend(work, p, last, branch, half, twiddles, 2 if uneven else 4, zero)
-        for p in range(0, half, branch):
-            leaf = descend(work, p, branch, size, half, twiddles, inner, zero)
-            for q in range(p, p + branch, size):
-                prefetch(x, then + 2 * q)
-                multiply(work, q, half, leaves, 4 * q + size, zero)
-            ascend(work, p, branch, size, half, twiddles, leaf, zero)
-        for p in range(0, half, last):
-            ascend(work, p, last, branch, half, twiddles, inner, zero)
-        if uneven:
-            unite(work, 0, half // 2, half, twiddles[0], twiddles[1], zero)
-        else:
-            gather(work, 0, 0, half // 4, half // 4, half, twiddles, 0, zero)
-        copy(work, 0, wanted, out, places[b])
+        for r in range(reading.size):
+            copy(x, at + item(reading, r), length, work, r * length)
+        t = descend(work, root, half, upper, half, half, down, root, root)
+        for p in range(0, half, upper):
+            s = descend(work, p, upper, row, half, half, down, t, p // upper)
+            for q in range(p, p + upper, row):
+                v = descend(work, q, row, lower, row, half, across, root, root)
+                for k in range(row // lower):
+                    u = q + k * lower
+                    leaf = descend(work, u, lower, size, row, half, across, v, k)
+                    for z in range(u, u + lower, size):
+                        prefetch(x, then + item(reading, (2 * z) >> shift) + ((2 * z) & (length - 1)))
+                        multiply(work, z, half, leaves, 4 * z + size, zero)
+                    ascend(work, u, lower, size, row, half, across, leaf, k)
+                ascend(work, q, row, lower, row, half, across, v, root)
+            ascend(work, p, upper, row, half, half, down, s, p // upper)
+        ascend(work, root, half, upper, half, half, down, t, root)
+        for r in range(writing.size):
+            copy(work, r * length, wanted, out, places[b] + item(writing, r))
     return odd
+
+
+@compiled(references=False)
+def _branch(count: int, least: int, itemsize: int) -> int:
+    """The largest nodes on the way from `count` coefficients to `least` that are finished one by one."""
+    if count * itemsize <= BRANCH or count == least:
+        return count
+    m = count // 2 if count // least & EVEN == 0 else count // 4
+    while m * itemsize > BRANCH and m > least:
+        m //= 4
+    return m

@@ -147,15 +147,15 @@ def enter(x: Any, work: Any, back: bool, begin: int, end: int, parts: int, half:
             copy(x, to + begin, last - begin, work, to + begin)
         clear(work, to + last, end - last)
     if parts == 2:
-        halve(work, 0, work, begin, end, half, twiddles[0], twiddles[1], zero)
+        halve(work, 0, begin, end, m, half, twiddles[0], twiddles[1], zero)
     else:
-        quarter(work, 0, work, 0, begin, end, m, half, twiddles, 0, zero)
+        quarter(work, 0, begin, end, m, half, twiddles, 0, zero)
 
 
 @compiled(lambda t: (mutable(t), *(int64,) * 5, const(t), int64), ("float32", "float64"))
 def down(work: Any, at: int, begin: int, end: int, m: int, half: int, twiddles: Any, t: int) -> None:
     """Split a strip of a node of 4m coefficients."""
-    quarter(work, at, work, at, begin, end, m, half, twiddles, t, spread(work.dtype.type(0), 1, 1))
+    quarter(work, at, begin, end, m, half, twiddles, t, spread(work.dtype.type(0), 1, 1))
 
 
 @compiled(lambda t: (mutable(t), *(int64,) * 5, const(t), int64), ("float32", "float64"))
@@ -169,7 +169,7 @@ def leave(work: Any, begin: int, end: int, parts: int, half: int, twiddles: Any,
     """Undo `enter`, and write what is wanted of the strip: out[n] is coefficient n + skip."""
     zero, m = spread(work.dtype.type(0), 1, 1), half // parts
     if parts == 2:
-        unite(work, begin, end, half, twiddles[0], twiddles[1], zero)
+        unite(work, 0, begin, end, m, half, twiddles[0], twiddles[1], zero)
     else:
         gather(work, 0, begin, end, m, half, twiddles, 0, zero)
     for part in range(2 * parts):
@@ -194,8 +194,8 @@ def _window(x: Any, p: int, half: int, cr: Any, ci: Any, scale: Any, window: Any
 def branch(x: Any, taps: Any, at: int, count: int, half: int, twiddles: Any, t: int) -> None:
     """Split the node of `count` coefficients at x[at …] and at taps[at …] into leaves, multiply, and undo it in x."""
     size, zero = lanes(x), spread(x.dtype.type(0), 1, 1)
-    level = descend(x, at, count, size, half, twiddles, t, zero)
-    descend(taps, at, count, size, half, twiddles, t, zero)
+    level = descend(x, at, count, size, half, half, twiddles, t, at // count)
+    descend(taps, at, count, size, half, half, twiddles, t, at // count)
     place = level - half // size
     scale = x.dtype.type(size / half)
     window = np.empty(4 * size * GROUP, x.dtype)
@@ -210,4 +210,4 @@ def branch(x: Any, taps: Any, at: int, count: int, half: int, twiddles: Any, t: 
             _window(taps, p + 3 * size, half, ci, -cr, scale, window, h + 12 * size, zero)
         for p in range(left, left + group, size):
             multiply(x, p, half, window, 4 * (p - left) + size, zero)
-    ascend(x, at, count, size, half, twiddles, level, zero)
+    ascend(x, at, count, size, half, half, twiddles, level, at // count)
