@@ -312,10 +312,18 @@ def _zero_padded(view: np.ndarray, pads: list[tuple[int, int]], dtype: np.dtype)
     return out
 
 
+def _taken(x: np.ndarray, index: np.ndarray, axis: int) -> np.ndarray:
+    """``np.take`` of what lies between the least and the largest index: it copies views that have gaps, and all of x."""
+    if index.size == 0 or x.flags.c_contiguous:
+        return np.take(x, index, axis=axis)
+    lo, hi = int(index.min()), int(index.max()) + 1
+    return np.take(x[(slice(None),) * axis + (slice(lo, hi),)], index - lo, axis=axis)
+
+
 def apply(terms: Extension, x: np.ndarray, axis: int, dtype: np.dtype | None = None) -> np.ndarray:
     """x̃ along one axis: gather, sign, the antireflect terms, then the absent places."""
     dtype = x.dtype if dtype is None else np.dtype(dtype)
-    y = np.take(x, terms.index, axis=axis).astype(dtype, copy=False)
+    y = _taken(x, terms.index, axis).astype(dtype, copy=False)
 
     def column(a: np.ndarray) -> np.ndarray:
         return a.reshape((-1,) + (1,) * (x.ndim - 1 - axis))

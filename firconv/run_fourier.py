@@ -27,27 +27,40 @@ def tasks(grid: tiles.Grid, taps: FourierTaps) -> list[tiles.Box]:
     lanes, size = LANES[taps.work.itemsize], prod(taps.lengths)
     room = lanes * max(1, BATCH // (lanes * size))
     least = max(lanes, BATCH // (4 * size))
+    samples = size * prod(ceil(counts[a] / n) for a, n in zip(taps.axes, taps.steps, strict=True))
+    apart = len(taps.axes) == 1 or samples >= 8 * BATCH
     filtered: list[tuple[list[tuple[int, int]], int]] = [([], 1)]
-    for axis, step in reversed(list(zip(taps.axes, taps.steps, strict=True))):
+    for axis, step, length in reversed(list(zip(taps.axes, taps.steps, taps.lengths, strict=True))):
+        inside = _inside(grid, axis, step, length) if apart else (0, ceil(counts[axis] / step))
         filtered = [
             ([ends, *inner], blocks * ceil((ends[1] - ends[0]) / step))
             for inner, blocks in filtered
-            for ends in _runs(counts[axis], step, max(1, room // blocks), max(1, least // blocks), len(taps.axes) == 1)
+            for ends in _runs(counts[axis], step, max(1, room // blocks), max(1, least // blocks), inside)
         ]
     idle = [a for a in range(len(counts)) if a not in taps.axes]
     return [box for ends, blocks in filtered for box in _spread(counts, idle, taps.axes, ends, max(1, room // blocks))]
 
 
-def _runs(count: int, step: int, batch: int, least: int, apart: bool) -> list[tuple[int, int]]:
+def _inside(grid: tiles.Grid, axis: int, step: int, length: int) -> tuple[int, int]:
+    """First block that reads nothing before the signal's begin, and the first after it that reads beyond its end."""
+    a, n = grid.lattices[axis], grid.problem.signal[axis]
+    return max(0, -(a.base // step)), max(0, (n // a.in_parts - a.base - length) // step + 1)
+
+
+def _runs(count: int, step: int, batch: int, least: int, inside: tuple[int, int]) -> list[tuple[int, int]]:
     """Runs of at most `batch` blocks along one axis, eight of them where that leaves `least` blocks to each.
 
-    `apart` makes the first block and the last, of which not all outputs are wanted, runs by themselves: what is beyond
-    the ends is nothing but zeros, the guard looks at every output because of them, and the samples are copied.
+    Blocks that reach beyond the ends are runs by themselves: their samples are copied, and beyond the ends is nothing
+    but zeros, for which the guard looks at every output. So is the last block, of which not all outputs are wanted.
     """
-    whole = count // step if apart else ceil(count / step)
+    whole = count // step
     batch = min(batch, least * ceil(max(1, whole) / (8 * least)))
-    ends = [0, *range(1 if apart and whole > 1 else batch, whole, batch), whole]
-    runs = [(lo * step, min(hi * step, count)) for lo, hi in zip(ends, ends[1:], strict=False) if hi > lo]
+    stops = sorted({0, whole, *(min(i, whole) for i in inside)})
+    runs = [
+        (lo * step, min(lo + batch, last) * step)
+        for first, last in zip(stops, stops[1:], strict=False)
+        for lo in range(first, last, batch)
+    ]
     return runs + ([(whole * step, count)] if whole * step < count else [])
 
 
