@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -20,6 +21,9 @@ from benchmarks.table import Row, geometric_mean, group_means
 MARKS = {True: "✓", False: "✗", None: ""}
 STYLES = {True: "green", False: "red", None: ""}
 MEAN_WANTED, WORST_WANTED = 1.15, 2.0
+WIDE = 140  # columns that no table exceeds
+TEXTS = ("work", "what", "note", "problem", "fastest peer", "reference", "method", "rows")  # these may fold
+NARROWEST = 8  # columns that a folded text keeps
 
 
 @dataclass
@@ -177,6 +181,12 @@ def times(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
+def width(asked: int | None) -> int:
+    """Columns of the tables: as asked, the terminal's, and what they need where there is no terminal."""
+    console = Console(width=asked)
+    return console.width if asked or console.is_terminal or "COLUMNS" in os.environ else WIDE
+
+
 def show(console: Console, results: Results) -> None:
     """Print every table."""
     console.print(machine_line(results.machine))
@@ -191,8 +201,11 @@ def drawn(sheet: Sheet) -> Table:
     table = Table(title=sheet.title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("")
     for name in sheet.columns:
-        left = name in ("work", "what", "note", "problem", "fastest peer", "reference", "method", "rows")
-        table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not left or name == "work")
+        folds = name in TEXTS
+        table.add_column(
+            name, justify="left" if folds else "right", overflow="fold", no_wrap=not folds,
+            min_width=NARROWEST if folds else None,
+        )  # fmt: skip
     for cells, mark in zip(sheet.cells, sheet.marks, strict=True):
         table.add_row(MARKS[mark], *cells, style=STYLES[mark])
     return table

@@ -84,6 +84,20 @@ def test_page_and_terminal_show_losses_within_100_columns() -> None:
     assert "| ✗ | memory | 70 MiB | ≤ 64 |" in text
 
 
+def test_tables_stay_readable_in_a_pipe_and_in_80_columns(monkeypatch) -> None:
+    from rich.console import Console
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert report.width(None) == report.WIDE  # pytest's stdout is no terminal
+    assert report.width(90) == 90
+    results = report.Results(MACHINE, "python -m benchmarks", [_row("dense", 0.01, 0.002, 1.2)])
+    for columns in (80, report.WIDE):
+        console = Console(width=columns, record=True, file=io.StringIO())
+        report.show(console, results)
+        text = console.export_text()
+        assert "direct" in text and "np.convo" in text and "copy" in text
+
+
 def test_runs_are_joined_and_each_side_keeps_its_best_time():
     first = report.Results(MACHINE, "", [_row("dense", 0.01, 0.05, 1.2), _row("line", 1.0, 2.0, None)])
     second = report.Results(MACHINE, "", [_row("dense", 0.02, 0.03, 1.2)])
