@@ -22,7 +22,8 @@ MARKS = {True: "✓", False: "✗", None: ""}
 STYLES = {True: "green", False: "red", None: ""}
 MEAN_WANTED, WORST_WANTED = 1.15, 2.0
 WIDE = 140  # columns that no table exceeds
-TEXTS = ("work", "what", "note", "problem", "fastest peer", "reference", "method", "rows")  # these may fold
+# Columns that may fold.
+TEXTS = ("work", "what", "note", "problem", "fastest peer", "usual peer", "reference", "method", "rows")
 NARROWEST = 8  # columns that a folded text keeps
 
 
@@ -67,8 +68,8 @@ def join(parts: Sequence[dict[str, Any]]) -> Results:
 
 
 def _made(kind: Any, item: dict[str, Any]) -> Any:
-    """An object from its fields, without the derived values beside them."""
-    return kind(**{entry.name: item[entry.name] for entry in fields(kind)})
+    """An object from its fields, without the derived values beside them; older runs lack some fields."""
+    return kind(**{entry.name: item[entry.name] for entry in fields(kind) if entry.name in item})
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,14 @@ def sheets(results: Results) -> list[Sheet]:
 def _ratios(rows: Sequence[Row], machine: Machine) -> Sheet:
     cells = [
         (row.title, row.method, milli(row.ours), milli(row.peer_time), row.peer, times(row.ratio),
-         times(row.wanted), share(row.gflops / machine.gflops[row.dtype]),
+         times(row.wanted), row.usual or "", times(row.usual_ratio), share(row.gflops / machine.gflops[row.dtype]),
          share(row.gbs / machine.copy_gbs))
         for row in rows
     ]  # fmt: skip
-    columns = ("work", "method", "ours", "peer", "fastest peer", "ratio", "want", "peak", "copy")
+    columns = ("work", "method", "ours", "peer", "fastest peer", "ratio", "want", "usual peer", "its", "peak", "copy")
     note = (
-        "ours, peer: milliseconds. ratio: time of the fastest peer over time of firconv. peak: multiply-adds of the "
+        "ours, peer: milliseconds. ratio: time of the fastest peer over time of firconv, and want: what it should be. "
+        "usual peer, its: what this work is usually done with, and its ratio. peak: multiply-adds of the "
         "defining sum (of both passes for Gaussians) per second, against BLAS; above 100 % an FFT did with fewer. "
         "copy: bytes of signal and output per second, against a copy."
     )
