@@ -7,7 +7,7 @@ tap on every unfiltered axis, output (group…, out…, axes…). All of it view
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -58,6 +58,24 @@ class Call:
 
     def __str__(self) -> str:
         return f"{self.op}(x, h)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Call) and alike(self.__dict__.values(), other.__dict__.values())
+
+
+def alike(a: Collection[Any], b: Collection[Any]) -> bool:
+    """True if the words of two calls are equal and of the same types, also inside tuples.
+
+    What was remembered for 2 is never found for 2.0, which Python calls equal: whether a call is refused must not
+    depend on the calls before it.
+    """
+    if len(a) == len(b) and all(map(operator.is_, a, b)):  # small numbers and words are
+        return True
+    a, b = tuple(a), tuple(b)
+    kinds = [*map(type, a)]
+    if a != b or kinds != [*map(type, b)]:
+        return False
+    return tuple not in kinds or all(alike(v, w) for v, w in zip(a, b, strict=True) if type(v) is tuple)
 
 
 # ── arrays ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,7 +27,7 @@ def recalled(
     """The plan for these taps, from the last few calls if it was made there."""
     if h.size > 1 << 13:
         return make(call, shape, kind, h, method, dtype, rtol)
-    key = (call, shape, kind, h.shape, h.dtype, h.tobytes(), method, dtype, rtol, cost.machine())
+    key = (call, shape, kind, h.shape, h.dtype, h.tobytes(), method, dtype, rtol, type(rtol), cost.machine())
     try:
         found = _plans.get(key)
     except TypeError:  # a keyword was a list or an array

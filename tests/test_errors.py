@@ -223,6 +223,20 @@ def test_errors_leave_no_trace():
     np.testing.assert_array_equal(results[0], np.convolve(X, H))
 
 
+@pytest.mark.parametrize(("right", "wrong"), [
+    ({"down": 2}, {"down": 2.0}), ({"up": 3}, {"up": 3.0}), ({"dilation": (2,)}, {"dilation": (2.0,)}),
+    ({"origin": 1}, {"origin": 1.0}), ({"axes": 0}, {"axes": 0.0}), ({"mode": (0, 5)}, {"mode": (0, 5.0)}),
+    ({"rtol": 0.5}, {"rtol": np.float32(0.5)}),
+])  # fmt: skip
+def test_a_refusal_does_not_depend_on_earlier_calls(right, wrong):
+    """Python calls 2 and 2.0 equal: what was remembered for one is not found for the other."""
+    for function in (firconv.convolve, firconv.correlate, firconv.plan):
+        for _ in range(2):
+            with pytest.raises((TypeError, ValueError), match=r"^(convolve|correlate)\(x, h\): "):
+                function(X, H, **wrong)
+            function(X, H, **right)
+
+
 # ---- every raise has a case ----------------------------------------------------------------------------------------
 
 

@@ -139,3 +139,33 @@ BAD = [
 def test_errors_say_what_would_fit(wrong, kind, match):
     with pytest.raises(kind, match=match):
         wrong()
+
+
+LINE, TAPS = np.ones((1, 1, 12), np.float32), np.ones((1, 1, 3), np.float32)
+AFTER = {  # a call that is right, and words that Python calls equal to its own and the library does not take
+    "conv stride": (lambda v: nn.conv(LINE, TAPS, stride=v), 2, 2.0, TypeError),
+    "conv stride per axis": (lambda v: nn.conv(X, W, groups=2, stride=v), (2, 2), (2, 2.0), TypeError),
+    "conv list of strides": (lambda v: nn.conv(X, W, groups=2, stride=v), [2, 2], [2.0, 2], TypeError),
+    "conv padding pairs": (lambda v: nn.conv(LINE, TAPS, padding=v), ((1, 2),), ((1, 2.0),), TypeError),
+    "conv groups": (lambda v: nn.conv(LINE, TAPS, groups=v), 1, 1.0, TypeError),
+    "conv rtol": (lambda v: nn.conv(LINE, TAPS, rtol=v), 0.5, np.float32(0.5), ValueError),
+    "conv_transpose output_padding":
+        (lambda v: nn.conv_transpose(LINE, TAPS, stride=2, output_padding=v), 1, 1.0, TypeError),
+    "plan dilation": (lambda v: nn.plan(LINE, TAPS, dilation=v), 2, 2.0, TypeError),
+    "weight gradient stride": (
+        lambda v: nn.conv_weight_gradient(LINE[..., :5], LINE, (1, 1, 3), stride=v), 2, 2.0, TypeError),
+    "max_pool size": (lambda v: nn.max_pool(LINE, v), 2, 2.0, TypeError),
+    "max_pool stride": (lambda v: nn.max_pool(LINE, 2, stride=v), (2,), (2.0,), TypeError),
+    "max_pool ceil_mode": (lambda v: nn.max_pool(LINE, 2, ceil_mode=v), True, 1.0, TypeError),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_what_is_refused_does_not_depend_on_earlier_calls(name):
+    call, right, wrong, kind = AFTER[name]
+    for value in (wrong, right, wrong):
+        if value is right:
+            call(right)
+            continue
+        with pytest.raises(kind, match=r"^\w+\(.*\): "):
+            call(value)

@@ -289,7 +289,7 @@ KEPT = 32 << 20
 
 def recalled(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
     """The plan for this layer, from an earlier call if that had the same words, shapes and weights."""
-    key = (call, x.shape, x.dtype, w.shape, w.dtype, method, rtol, cost.machine())
+    key = (call, x.shape, x.dtype, w.shape, w.dtype, method, rtol, type(rtol), cost.machine())
     try:
         found = _plans.get(key)
     except TypeError:  # a keyword was a list or an array

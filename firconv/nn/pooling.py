@@ -185,24 +185,24 @@ def _checked(op: str, x: Any) -> np.ndarray:
 
 
 _ONE = np.ones(1, np.int8)
-_pools: dict[Any, Pool] = {}
+_pools: dict[Any, tuple[Any, Pool]] = {}
 
 
 def _recalled(call: Words, x: np.ndarray, size: Any, ceil_mode: bool, counted: str | bool) -> Pool:
     """The pool for these words, shape and dtype, from an earlier call if there was one."""
-    key = (call.op, call.stride, call.padding, call.dilation, x.shape, x.dtype, size, ceil_mode, counted)
+    given = (call.op, call.stride, call.padding, call.dilation, size, ceil_mode, counted)
     try:
-        found = _pools.get(key)
+        before, found = _pools.get((given, x.shape, x.dtype), (given, None))
     except TypeError:  # a keyword was a list or an array
         again, size = words.hashable(call), words.tuples(size)
         if words.is_hashable(again, size):
             return _recalled(again, x, size, words.truth(again, "ceil_mode", ceil_mode), counted)
         return Pool(again, x.shape, x.dtype, size, ceil_mode, counted)
-    if found is None:
+    if found is None or not describe.alike(given, before):
         found = Pool(call, x.shape, x.dtype, size, ceil_mode, counted)
         if len(_pools) >= 256:
             _pools.clear()
-        _pools[key] = found
+        _pools[given, x.shape, x.dtype] = given, found
     return found
 
 

@@ -46,6 +46,9 @@ class Words:
     def __str__(self) -> str:
         return f"{self.op}({_OPERANDS.get(self.op, 'x, w')})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Words) and describe.alike(self.__dict__.values(), other.__dict__.values())
+
 
 _OPERANDS = {
     "conv_input_gradient": "gy, w, x_shape",
