@@ -204,7 +204,7 @@ def describe(call: Call, x_shape: Ints, x_dtype: np.dtype, h_shape: Ints, h_dtyp
         starts.append(start)
         outputs.append(length)
         pads.append(reach - start)
-    rules = bd.parse(call.boundary, count)
+    rules = bd.parse(call.boundary, count, call)
     layout, groups, channels_out = _layout(call, x_shape, h_shape, axes, outputs, starts)
     spread = _Spread(layout, axes)
     renormalised = any(rule.name == "omit" for ends in rules for rule in ends)

@@ -106,14 +106,15 @@ CASES = {
     # boundary
     "mirror": (convolve(boundary="mirror"), ValueError, r"cba\|abcd\|dcb.*dcb\|abcd\|cba"),
     "mirror at one end": (convolve(boundary=("edge", "mirror")), ValueError, r"cba\|abcd\|dcb.*dcb\|abcd\|cba"),
-    "unknown boundary": (convolve(boundary="nearest"), ValueError, r"boundary='nearest' is unknown.*ndimage:nearest"),
+    "unknown boundary": (convolve(boundary="nearest"), ValueError,
+                         r"^convolve\(x, h\): boundary='nearest' is unknown.*ndimage:nearest"),
     "unknown system": (convolve(boundary="jax:edge"), ValueError, r"'jax:edge'.*no system 'jax'.*ndimage"),
     "unknown word": (convolve(boundary="cv2:mirror"), ValueError, r"cv2 has no boundary 'mirror'; it has .*reflect101"),
-    "boundary number": (convolve(boundary=3), ValueError, r"boundary=3 is not a rule.*constant"),
+    "boundary number": (convolve(boundary=3), ValueError, r"^convolve\(x, h\): boundary=3 is not a rule.*constant"),
     "boundary list": (convolve(boundary=["edge", "wrap"]), ValueError, r"has 2 entries for 1 filtered axes"),
     "omit zero sum": (convolve(X, [1.0, -1.0], "same", boundary="omit"), ValueError, r"omit.*sum.*zero"),
     "omit zero inside": (plan(X, [1.0, -1.0, 3.0], "same", boundary="omit", origin=0), ValueError, r"omit.*inside"),
-    "affine matrix": (lambda: boundary.matrix(boundary.parse(("constant", 2.0), 1)[0], 9, -2, 11), ValueError,
+    "affine matrix": (lambda: boundary.matrix(boundary.parse(("constant", 2.0), 1, "matrix")[0], 9, -2, 11), ValueError,
                       r"affine, not linear.*'zero'"),
     # method, rtol, op
     "method": (convolve(X, H, "full", "magic"), ValueError, r"method='magic' is unknown.*overlap_save"),

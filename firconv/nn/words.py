@@ -341,7 +341,7 @@ def _problem(
     call: Words, x_shape: Ints, w_shape: Ints, kinds: tuple[np.dtype, np.dtype], groups: int, geometry: Any
 ) -> Problem:
     stride, dilation, padded, lengths = geometry
-    rules = bd.parse(call.boundary, len(w_shape) - 2)
+    rules = bd.parse(call.boundary, len(w_shape) - 2, call)
     renormalised = any(rule.name == "omit" for ends in rules for rule in ends)
     return Problem(
         signal=(x_shape[0], *x_shape[2:]),
