@@ -219,11 +219,14 @@ class Plan:
         """
         count = threads.resolve(workers)
         x = self._accepted(x)
-        target = deliver.target(self, x, out)
-        self._run(x, target, count)
-        if self.problem.dtype.kind in "iu":
-            deliver.check_overflow(self, x, target)
-        return deliver.finish(self, target, out)
+        try:
+            target = deliver.target(self, x, out)
+            self._run(x, target, count)
+            if self.problem.dtype.kind in "iu":
+                deliver.check_overflow(self, x, target)
+            return deliver.finish(self, target, out)
+        except MemoryError as error:
+            raise describe.no_room(self.call, error) from None
 
     def _accepted(self, x: Any) -> np.ndarray:
         array = np.asarray(x)

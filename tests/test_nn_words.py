@@ -6,6 +6,7 @@ import pytest
 from firconv import nn
 
 X, W = np.ones((2, 4, 9, 8)), np.ones((6, 2, 3, 3))
+LINE, TAPS = np.ones((1, 1, 12), np.float32), np.ones((1, 1, 3), np.float32)
 
 
 def lengths(padding, **words):
@@ -95,6 +96,14 @@ BAD = [
     (call(boundary={2}), ValueError, r"^conv\(x, w\): boundary=\{2\} is not a rule"),
     (call(method=[]), ValueError, r"method=\[\] is unknown"),
     (call(padding=10**18), ValueError, "must be at most 2147483647: no array is so long"),
+    (lambda: nn.conv_transpose(LINE, TAPS, stride=2**30), ValueError,
+     r"^conv_transpose\(x, w\): .* make 1073741824 different outputs, .* 4.7e\+10 bytes: use a smaller stride"),
+    (lambda: nn.conv_transpose(LINE, np.ones((1, 2**16, 1), np.float32), stride=2**30), ValueError,
+     r"^conv_transpose\(x, w\): the result would have \d+ samples and take 3.1e\+15 bytes"),
+    (lambda: nn.conv_input_gradient(LINE, TAPS, (1, 1, 2**31 - 1), stride=2**27), ValueError,
+     r"^conv_input_gradient\(gy, w, x_shape\): .*"),
+    (lambda: nn.plan(((1, 1, 2**55), "float32"), TAPS), ValueError, r"^conv\(x, w\): the result would have"),
+    (lambda: nn.plan(((1, 1, 2**62), "float32"), TAPS), ValueError, r"^conv\(x, w\): no array of x has the shape"),
     (call(dilation=(1, 2, 3)), ValueError, r"dilation=\(1, 2, 3\) has 3 entries for 2 spatial axes: give one number"),
     (call(x=X[0]), ValueError, r"x has 3 dimensions.*and w has 4.*add the batch axis, x\[None\]"),
     (call(w=np.ones((6, 2, 3))), ValueError, "x has 4 dimensions.*and w has 3.*give both the same rank"),
@@ -149,7 +158,6 @@ def test_errors_say_what_would_fit(wrong, kind, match):
         wrong()
 
 
-LINE, TAPS = np.ones((1, 1, 12), np.float32), np.ones((1, 1, 3), np.float32)
 AFTER = {  # a call that is right, and words that Python calls equal to its own and the library does not take
     "conv stride": (lambda v: nn.conv(LINE, TAPS, stride=v), 2, 2.0, TypeError),
     "conv stride per axis": (lambda v: nn.conv(X, W, groups=2, stride=v), (2, 2), (2, 2.0), TypeError),

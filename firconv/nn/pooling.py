@@ -324,13 +324,13 @@ def _types(kind: np.dtype, mean: bool) -> tuple[np.dtype, np.dtype | None]:
 
 def _count(w: Windows, axis: int, counted: str | bool) -> np.ndarray:
     """How many places of each window along an axis count."""
-    at, (n, hi) = w.positions(axis), (w.lengths[axis], w.pads[axis][1])
-    return ((at < n + hi) if counted == "all" else (at >= 0) & (at < n)).sum(axis=1)
+    first, end = w.met(axis)
+    return w.met(axis, w.pads[axis][1])[1] if counted == "all" else end - first
 
 
 def _cut(w: Windows, axis: int, k: int) -> tuple[slice, slice]:
     """The outputs whose tap k meets a sample, and these samples."""
-    at = w.positions(axis)[:, k]
+    at = w.starts(axis) + k * w.dilation[axis]
     here = np.flatnonzero((at >= 0) & (at < w.lengths[axis]))
     if here.size == 0:
         return slice(0, 0), slice(0, 0)
@@ -350,7 +350,7 @@ def _tables(
     """
     axes, last = range(len(w.kernel) - 1), len(w.kernel) - 1
     pitch = [prod(w.lengths[a + 1 :]) for a in axes]
-    starts = [[[p * pitch[a] for p in row if 0 <= p < w.lengths[a]] for row in w.positions(a).tolist()] for a in axes]
+    starts = [[[p * pitch[a] for p in row] for row in w.samples(a)] for a in axes]
     rows = [[sum(at) for at in product(*choice)] for choice in product(*starts)]
     ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
     counts = [_count(w, a, counted or "samples") for a in range(last + 1)]
