@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         print("\n".join(f"{case.name:24s}{case.title}" for case in all_cases()))
         return 0
+    options.width = report.width(options.width)
     if options.join:
         return finish(report.join([json.loads(file.read_text()) for file in options.join]), options)
     if ipp.installed() and ipp.LINKS not in os.environ:
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--note", default="", metavar="TEXT", help="for the page: what else the machine did meanwhile")
     result.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     result.add_argument("--list", action="store_true", help="name the rows and stop")
-    result.add_argument("--width", type=int, default=None, help="columns of the terminal")
+    result.add_argument("--width", type=int, default=None, help="columns of the tables (default: the terminal's)")
     return result
 
 

@@ -58,7 +58,10 @@ class Bench:
 
 @dataclass(frozen=True)
 class Case:
-    """A row: `build()` makes its arrays; `wanted` is the smallest ratio, `aim` the one against the references."""
+    """A row: `build()` makes its arrays; `wanted` is the smallest ratio, `aim` the one against the references.
+
+    `usual` names the peers that this work is usually done with; the faster of them gets a column of its own.
+    """
 
     name: str
     title: str
@@ -66,6 +69,7 @@ class Case:
     build: Callable[[], Bench]
     wanted: float | None
     aim: float | None = None
+    usual: tuple[str, ...] = ()
 
 
 def has(module: str) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.bench import Array, Bench, Case, Peer, Run, has, noise
 
 WAYS = ("call", "plan")
+USUAL = ("torch",)
 
 
 @dataclass(frozen=True)
@@ -80,18 +81,20 @@ MEANS = {"layers 3×3": 1.4, "layers other": 1.0, "input gradients": 1.0, "weigh
 def cases(tiny: bool) -> list[Case]:
     """Every row of layers; `tiny` shrinks the maps."""
     rows = [
-        Case(f"layer/{a.name}/{way}", f"{a.title}, {way}", a.group, partial(forward, _shrunk(a, tiny), way), a.wanted)
+        Case(f"layer/{a.name}/{way}", f"{a.title}, {way}", a.group, partial(forward, _shrunk(a, tiny), way), a.wanted,
+             usual=USUAL)
         for a in FORWARD for way in WAYS
     ]  # fmt: skip
     some = [a for a in FORWARD if a.name in GRADIENTS]
     rows += [
         Case(f"{kind}-gradient/{a.name}", f"{a.title}, d{letter}", f"{kind} gradients",
-             partial(build, _shrunk(a, tiny)), None)
+             partial(build, _shrunk(a, tiny)), None, usual=USUAL)
         for kind, letter, build in (("input", "x", input_gradient), ("weight", "w", weight_gradient)) for a in some
     ]  # fmt: skip
     return rows + [
         Case(f"pool/{name}", title, "pools",
-             partial(pool, kind, (*shape[:2], *(n // 8 if tiny else n for n in shape[2:])), window), 1.0)
+             partial(pool, kind, (*shape[:2], *(n // 8 if tiny else n for n in shape[2:])), window), 1.0,
+             usual=USUAL)
         for name, title, kind, shape, *window in POOLS
     ]  # fmt: skip
 

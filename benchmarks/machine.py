@@ -14,7 +14,10 @@ import numpy as np
 
 from benchmarks.timing import race
 
-PACKAGES = ("firconv", "numpy", "scipy", "numba", "opencv-python-headless", "opencv-python", "torch", "halide", "ipp")
+PACKAGES = (
+    "firconv", "numpy", "scipy", "numba", "opencv-python-headless", "opencv-python", "torch", "onnxruntime", "onnx",
+    "halide", "ipp",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

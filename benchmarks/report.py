@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -20,6 +21,10 @@ from benchmarks.table import Row, geometric_mean, group_means
 MARKS = {True: "✓", False: "✗", None: ""}
 STYLES = {True: "green", False: "red", None: ""}
 MEAN_WANTED, WORST_WANTED = 1.15, 2.0
+WIDE = 140  # columns that no table exceeds
+# Columns that may fold.
+TEXTS = ("work", "what", "note", "problem", "fastest peer", "usual peer", "reference", "method", "rows")
+NARROWEST = 8  # columns that a folded text keeps
 
 
 @dataclass
@@ -63,8 +68,8 @@ def join(parts: Sequence[dict[str, Any]]) -> Results:
 
 
 def _made(kind: Any, item: dict[str, Any]) -> Any:
-    """An object from its fields, without the derived values beside them."""
-    return kind(**{entry.name: item[entry.name] for entry in fields(kind)})
+    """An object from its fields, without the derived values beside them; older runs lack some fields."""
+    return kind(**{entry.name: item[entry.name] for entry in fields(kind) if entry.name in item})
 
 
 @dataclass(frozen=True)
@@ -94,13 +99,14 @@ def sheets(results: Results) -> list[Sheet]:
 def _ratios(rows: Sequence[Row], machine: Machine) -> Sheet:
     cells = [
         (row.title, row.method, milli(row.ours), milli(row.peer_time), row.peer, times(row.ratio),
-         times(row.wanted), share(row.gflops / machine.gflops[row.dtype]),
+         times(row.wanted), row.usual or "", times(row.usual_ratio), share(row.gflops / machine.gflops[row.dtype]),
          share(row.gbs / machine.copy_gbs))
         for row in rows
     ]  # fmt: skip
-    columns = ("work", "method", "ours", "peer", "fastest peer", "ratio", "want", "peak", "copy")
+    columns = ("work", "method", "ours", "peer", "fastest peer", "ratio", "want", "usual peer", "its", "peak", "copy")
     note = (
-        "ours, peer: milliseconds. ratio: time of the fastest peer over time of firconv. peak: multiply-adds of the "
+        "ours, peer: milliseconds. ratio: time of the fastest peer over time of firconv, and want: what it should be. "
+        "usual peer, its: what this work is usually done with, and its ratio. peak: multiply-adds of the "
         "defining sum (of both passes for Gaussians) per second, against BLAS; above 100 % an FFT did with fewer. "
         "copy: bytes of signal and output per second, against a copy."
     )
@@ -177,6 +183,12 @@ def times(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
+def width(asked: int | None) -> int:
+    """Columns of the tables: as asked, the terminal's, and what they need where there is no terminal."""
+    console = Console(width=asked)
+    return console.width if asked or console.is_terminal or "COLUMNS" in os.environ else WIDE
+
+
 def show(console: Console, results: Results) -> None:
     """Print every table."""
     console.print(machine_line(results.machine))
@@ -191,8 +203,11 @@ def drawn(sheet: Sheet) -> Table:
     table = Table(title=sheet.title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("")
     for name in sheet.columns:
-        left = name in ("work", "what", "note", "problem", "fastest peer", "reference", "method", "rows")
-        table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not left or name == "work")
+        folds = name in TEXTS
+        table.add_column(
+            name, justify="left" if folds else "right", overflow="fold", no_wrap=not folds,
+            min_width=NARROWEST if folds else None,
+        )  # fmt: skip
     for cells, mark in zip(sheet.cells, sheet.marks, strict=True):
         table.add_row(MARKS[mark], *cells, style=STYLES[mark])
     return table

@@ -16,11 +16,13 @@ def cases(tiny: bool) -> list[Case]:
     """The rows; `tiny` shrinks the sizes, for tests."""
     taps, points, side = (101, 2000, 40) if tiny else (1001, 1_000_000, 1024)
     rows = [
-        Case(f"response/{kind}", f"1,001 taps, 1 M {words}", "response", partial(line, taps, points, kind), wanted)
+        Case(f"response/{kind}", f"1,001 taps, 1 M {words}", "response", partial(line, taps, points, kind), wanted,
+             usual=("freqz",))
         for kind, words, wanted in (("uniform", "uniform points", 1.5), ("anywhere", "points anywhere", 20.0),
                                     ("band", "points of a fifth", 20.0))
     ]  # fmt: skip
-    rows.append(Case("response/plane", "15², response on 1024²", "response", partial(plane, side), 1.0))
+    rows.append(Case("response/plane", "15², response on 1024²", "response", partial(plane, side), 1.0,
+                     usual=("np.fft.fft2",)))  # fmt: skip
     shapes = (((500,), (31,), "zero"), ((40, 40), (7, 7), "reflect"), ((30, 30), (3, 3), "wrap"))
     large = (((1_000_000,), (31,), "zero"), ((1024, 1024), (7, 7), "reflect"), ((256, 256), (3, 3), "wrap"))
     for small, (shape, width, boundary) in zip(shapes, large, strict=True):

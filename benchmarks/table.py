@@ -39,6 +39,8 @@ class Row:
     gbs: float
     others: dict[str, float] = field(default_factory=dict)
     disagreements: dict[str, str] = field(default_factory=dict)
+    usual: str | None = None
+    usual_time: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -49,6 +51,11 @@ class Row:
     def reference_ratio(self) -> float | None:
         """The same against the reference."""
         return None if self.reference_time is None else self.reference_time / self.ours
+
+    @property
+    def usual_ratio(self) -> float | None:
+        """The same against the peer that this work is usually done with."""
+        return None if self.usual_time is None else self.usual_time / self.ours
 
     @property
     def passed(self) -> bool | None:
@@ -62,15 +69,19 @@ class Row:
         fast, peer = min((self.peer_time, self.peer), (other.peer_time, other.peer))
         found = [(row.reference_time, row.reference) for row in (self, other) if row.reference_time is not None]
         time, reference = min(found) if found else (None, None)
+        known = [(row.usual_time, row.usual) for row in (self, other) if row.usual_time is not None]
+        usual_time, usual = min(known) if known else (None, None)
         ours, scale = min(self.ours, other.ours), other.ours / min(self.ours, other.ours)
         return replace(
             other, ours=ours, peer=peer, peer_time=fast, reference=reference, reference_time=time, others=others,
-            gflops=other.gflops * scale, gbs=other.gbs * scale, first=min(self.first, other.first),
+            usual=usual, usual_time=usual_time, gflops=other.gflops * scale, gbs=other.gbs * scale,
+            first=min(self.first, other.first),
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {**asdict(self), "ratio": self.ratio, "reference_ratio": self.reference_ratio, "passed": self.passed}
+        derived = {name: getattr(self, name) for name in ("ratio", "reference_ratio", "usual_ratio", "passed")}
+        return asdict(self) | derived
 
 
 def run_case(case: Case, seconds: float) -> Row:
@@ -78,7 +89,9 @@ def run_case(case: Case, seconds: float) -> Row:
     bench = case.build()
     peers, references = bench.affordable(), bench.references
     first, firsts, problems = _first_calls(bench, [*peers, *references])
-    runners = {OURS: bench.ours} | {peer.name: peer.run for peer in _contenders(peers, references, firsts)}
+    runners = {OURS: bench.ours} | {
+        peer.name: peer.run for peer in _contenders(peers, references, firsts, case.usual)
+    }
     refs = [peer.name for peer in references if peer.name in runners]
     names = [name for name in runners if name != OURS and name not in refs]
     result = Race()
@@ -109,11 +122,13 @@ def _timed(run: Callable[[], Array]) -> tuple[float, Array]:
     return time.perf_counter() - start, result
 
 
-def _contenders(peers: list[Peer], references: list[Peer], firsts: dict[str, float]) -> list[Peer]:
-    """Those that agree and are not hopelessly slow; first calls under 20 ms may be all warm-up."""
+def _contenders(
+    peers: list[Peer], references: list[Peer], firsts: dict[str, float], usual: tuple[str, ...]
+) -> list[Peer]:
+    """Those that agree and are not hopelessly slow, and the usual ones; first calls under 20 ms may be all warm-up."""
     agreed = [peer for peer in peers if peer.name in firsts]
     limit = max(0.02, SLOW * min((firsts[peer.name] for peer in agreed), default=0.0))
-    fast = [peer for peer in agreed if firsts[peer.name] <= limit]
+    fast = [peer for peer in agreed if firsts[peer.name] <= limit or peer.name in usual]
     return fast + [peer for peer in references if peer.name in firsts]
 
 
@@ -137,11 +152,14 @@ def _row(
         raise RuntimeError(f"{case.name}: no peer agrees with firconv ({problems}); find out who is wrong")
     ours, peer = result.best[OURS], result.fastest(names)
     reference = result.fastest(refs) if refs else None
+    known = [name for name in names if name in case.usual]
+    usual = result.fastest(known) if known else None
     others = {name: min(seconds, result.best.get(name, math.inf)) for name, seconds in firsts.items()}
     return Row(
         case.name, case.title, case.group, ours, first, bench.method(), peer,
         result.best[peer], case.wanted, case.aim, reference, result.best[reference] if reference else None,
         bench.dtype, 2 * bench.macs / ours / 1e9, bench.traffic / ours / 1e9, others, problems,
+        usual, result.best[usual] if usual else None,
     )  # fmt: skip
 
 

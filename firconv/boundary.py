@@ -93,17 +93,24 @@ MIRRORS = (
 )
 
 
-def parse(boundary: Any, count: int) -> tuple[Ends, ...]:
+def parse(boundary: Any, count: int, call: Any) -> tuple[Ends, ...]:
     """One (low, high) pair of rules for each of `count` axes, from the user's value.
 
     A value is a name or ``("constant", c)``; a tuple of two values is (low end, high end); a list has one entry per
-    axis.
+    axis. `call` is what errors begin with.
 
     Raises
     ------
     ValueError
         For a word that is unknown or ambiguous, and for a list of the wrong length.
     """
+    try:
+        return _parsed(boundary, count)
+    except ValueError as error:
+        raise ValueError(f"{call}: {error}") from None
+
+
+def _parsed(boundary: Any, count: int) -> tuple[Ends, ...]:
     if isinstance(boundary, list):
         if len(boundary) != count:
             raise ValueError(

@@ -263,21 +263,9 @@ def plan(
     """
     if op not in ("convolve", "correlate"):
         raise ValueError(f"plan(x, h): op={op!r} is unknown: use 'convolve' or 'correlate'")
-    x = _example(x)
-    x, h = describe.operands(op, x, h)
     call = _call(op, mode, boundary, axes, origin, up, down, dilation)
+    x, h = describe.operands(op, describe.example(call, x), h)
     return make(call, x.shape, x.dtype, np.array(h), method, dtype, rtol)
-
-
-def _example(x: Any) -> Any:
-    """An array of the given shape and type that takes no memory, or x itself."""
-    if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], (tuple, list)) and not isinstance(x[1], (tuple, list)):
-        try:
-            kind = np.dtype(x[1])
-        except TypeError:
-            return x
-        return np.broadcast_to(np.zeros((), kind), tuple(x[0]))
-    return x
 
 
 def _call(op: str, mode: Any, boundary: Any, axes: Any, origin: Any, up: Any, down: Any, dilation: Any) -> Call:

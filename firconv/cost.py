@@ -192,7 +192,7 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
 #: Shortest and longest blocks, powers of two, that go through `kernels.tree`: of one axis, and along each of two.
 TREE = {1: ((1 << 7, 1 << 16),), 2: ((1 << 4, 1 << 10), (1 << 6, 1 << 10))}
 #: Blocks that cost about as much as the guard's closer look at one block with an end of the signal in it.
-ENDS = 6.0
+ENDS = 2.0
 
 
 def plain(problem: Problem, is_complex: bool) -> bool:

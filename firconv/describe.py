@@ -7,17 +7,19 @@ tap on every unfiltered axis, output (group…, out…, axes…). All of it view
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
 
 from firconv import boundary as bd
-from firconv.problem import Ints, Problem, extent, stuffed, window
+from firconv.problem import Ints, Problem, extent, size, stuffed, window
 
 MODES = ("full", "same", "valid")
+#: Bytes that a process can address, up to where indices cannot overflow, and outputs between which taps differ.
+ADDRESSES, FARTHEST, PHASES = 1 << 47, 1 << 61, 1 << 24
 PRESETS = ("numpy", "scipy", "scipy2d", "ndimage", "opencv", "torch", "matlab", "causal")
 
 
@@ -59,6 +61,24 @@ class Call:
     def __str__(self) -> str:
         return f"{self.op}(x, h)"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Call) and alike(self.__dict__.values(), other.__dict__.values())
+
+
+def alike(a: Collection[Any], b: Collection[Any]) -> bool:
+    """True if the words of two calls are equal and of the same types, also inside tuples.
+
+    What was remembered for 2 is never found for 2.0, which Python calls equal: whether a call is refused must not
+    depend on the calls before it.
+    """
+    if len(a) == len(b) and all(map(operator.is_, a, b)):  # small numbers and words are
+        return True
+    a, b = tuple(a), tuple(b)
+    kinds = [*map(type, a)]
+    if a != b or kinds != [*map(type, b)]:
+        return False
+    return tuple not in kinds or all(alike(v, w) for v, w in zip(a, b, strict=True) if type(v) is tuple)
+
 
 # ── arrays ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -94,6 +114,26 @@ def operands(op: str, x: Any, h: Any, names: tuple[str, str] = ("x", "h")) -> tu
         if array.size == 0:
             raise ValueError(f"{call}: {name} is empty (shape {array.shape}): give at least one sample")
     return a, b
+
+
+def example(call: Any, x: Any) -> Any:
+    """An array of the given (shape, dtype) that takes no memory, or x itself.
+
+    Raises
+    ------
+    ValueError
+        For a shape that no array has.
+    """
+    if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], (tuple, list)) and not isinstance(x[1], (tuple, list)):
+        try:
+            kind = np.dtype(x[1])
+        except TypeError:
+            return x
+        try:
+            return np.broadcast_to(np.zeros((), kind), tuple(x[0]))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{call}: no array of x has the shape {x[0]!r} ({error}): give lengths that fit") from None
+    return x
 
 
 def refuse_masks(call: str, name: str, value: Any) -> None:
@@ -186,7 +226,7 @@ def describe(call: Call, x_shape: Ints, x_dtype: np.dtype, h_shape: Ints, h_dtyp
         starts.append(start)
         outputs.append(length)
         pads.append(reach - start)
-    rules = bd.parse(call.boundary, count)
+    rules = bd.parse(call.boundary, count, call)
     layout, groups, channels_out = _layout(call, x_shape, h_shape, axes, outputs, starts)
     spread = _Spread(layout, axes)
     renormalised = any(rule.name == "omit" for ends in rules for rule in ends)
@@ -206,7 +246,47 @@ def describe(call: Call, x_shape: Ints, x_dtype: np.dtype, h_shape: Ints, h_dtyp
         taps_dtype=h_dtype,
         dtype=result_dtype(x_dtype, h_dtype, renormalised),
     )
+    refuse_absurd(call, problem)
     return problem, layout
+
+
+def refuse_absurd(call: Any, problem: Problem) -> None:
+    """Refuse what no machine can hold or count, before anything is made for it.
+
+    Raises
+    ------
+    ValueError
+        Where the outputs, or the samples from the first to the last that they read, exceed all addresses, and for more
+        than `PHASES` phases.
+    """
+    p, item = problem, problem.dtype.itemsize
+    count = size(p.outputs) * p.groups * p.channels_out
+    if count * item > ADDRESSES:
+        raise ValueError(
+            f"{call}: the result would have {count} samples and take {count * item:.1e} bytes, more than a machine can "
+            "address: ask for fewer outputs"
+        )
+    for n, k, up, down, dilation, pad in zip(p.outputs, p.taps, p.up, p.down, p.dilation, p.pad, strict=True):
+        span = ((n - 1) * down + extent(k, dilation)) // up + 1
+        if span * item > ADDRESSES:
+            raise ValueError(
+                f"{call}: {n} outputs, each {down} after the last, of {k} taps with dilation {dilation} read over "
+                f"{span} samples of {item} bytes, more than a machine can address: use smaller numbers"
+            )
+        if (farthest := max(up, down, abs(pad))) > FARTHEST:
+            raise ValueError(f"{call}: a step or a position of {farthest} exceeds {FARTHEST}: use smaller numbers")
+        if up // gcd(up, down) > PHASES:
+            raise ValueError(
+                f"{call}: zeros between the samples ({up - 1} of them) make {up // gcd(up, down)} different outputs, "
+                f"more than {PHASES}, and the result would take {count * item:.1e} bytes: use a smaller "
+                f"{'up' if isinstance(call, Call) else 'stride'}"
+            )
+
+
+def no_room(call: Any, error: MemoryError) -> MemoryError:
+    """The error with the call that it ended, and what to do."""
+    what = str(error) or "out of memory"
+    return MemoryError(f"{call}: {what}: ask for fewer outputs, or a smaller up, stride, padding or dilation")
 
 
 class _Spread:

@@ -99,17 +99,20 @@ def _real(name: str, value: ArrayLike) -> np.ndarray:
 # ── boundaries of what is filtered in place of x ──────────────────────────────────────────────────────────────────────
 
 
+def _rules(boundary: Any) -> tuple[bd.Ends, ...]:
+    count = len(boundary) if isinstance(boundary, list) else 1
+    return bd.parse(boundary, count, "normalized_correlate(x, template)")
+
+
 def _mapped(boundary: Any, change: Callable[[bd.Rule], bd.Rule]) -> Any:
     """The boundary with every rule changed."""
-    count = len(boundary) if isinstance(boundary, list) else 1
-    pairs = [(change(low), change(high)) for low, high in bd.parse(boundary, count)]
+    pairs = [(change(low), change(high)) for low, high in _rules(boundary)]
     return pairs if isinstance(boundary, list) else pairs[0]
 
 
 def _level(x: np.ndarray, boundary: Any) -> float:
     """A whole number near the mean: without it, windows of a bright image lose no digits to their brightness."""
-    kept = bd.parse(boundary, len(boundary) if isinstance(boundary, list) else 1)
-    odd = any(rule.name == "antisymmetric" for ends in kept for rule in ends)
+    odd = any(rule.name == "antisymmetric" for ends in _rules(boundary) for rule in ends)
     mean = float(x.mean())
     return 0.0 if odd or not np.isfinite(mean) else float(np.round(mean))
 

@@ -27,7 +27,7 @@ def recalled(
     """The plan for these taps, from the last few calls if it was made there."""
     if h.size > 1 << 13:
         return make(call, shape, kind, h, method, dtype, rtol)
-    key = (call, shape, kind, h.shape, h.dtype, h.tobytes(), method, dtype, rtol, cost.machine())
+    key = (call, shape, kind, h.shape, h.dtype, h.tobytes(), method, dtype, rtol, type(rtol), cost.machine())
     try:
         found = _plans.get(key)
     except TypeError:  # a keyword was a list or an array
@@ -219,11 +219,14 @@ class Plan:
         """
         count = threads.resolve(workers)
         x = self._accepted(x)
-        target = deliver.target(self, x, out)
-        self._run(x, target, count)
-        if self.problem.dtype.kind in "iu":
-            deliver.check_overflow(self, x, target)
-        return deliver.finish(self, target, out)
+        try:
+            target = deliver.target(self, x, out)
+            self._run(x, target, count)
+            if self.problem.dtype.kind in "iu":
+                deliver.check_overflow(self, x, target)
+            return deliver.finish(self, target, out)
+        except MemoryError as error:
+            raise describe.no_room(self.call, error) from None
 
     def _accepted(self, x: Any) -> np.ndarray:
         array = np.asarray(x)

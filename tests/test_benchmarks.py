@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import math
+import time
 
 import numpy as np
 import pytest
 
 from benchmarks import fresh, grid, readme, report, timing
-from benchmarks.bench import Bench, Case, Peer
+from benchmarks.bench import Bench, Case, Peer, has
 from benchmarks.cases import all_cases
 from benchmarks.machine import Machine
 from benchmarks.table import Row, geometric_mean, group_means, run_case
@@ -25,6 +26,8 @@ def test_every_peer_computes_the_same(case: Case) -> None:
     assert bench.peers
     for peer in [*bench.peers, *bench.references]:
         assert bench.disagreement(peer.run(), ours) == "", peer.name
+    if has("torch") and has("cv2"):
+        assert set(case.usual) <= {peer.name for peer in bench.peers}
 
 
 def test_names_of_rows_are_unique_and_kept_when_tiny() -> None:
@@ -40,6 +43,26 @@ def test_a_row_names_peers_that_compute_something_else() -> None:
     row = run_case(Case("a", "A", "g", lambda: bench, 0.001), 0.01)
     assert row.peer == "good" and row.passed
     assert row.disagreements == {"wrong": "off by 1.0e+00 of max|x|·Σ|h|", "short": "shape (7,), not (8,)"}
+    assert row.usual is None and row.usual_ratio is None
+
+
+def test_a_row_has_the_ratio_against_the_faster_of_the_usual_peers() -> None:
+    def slow() -> np.ndarray:
+        time.sleep(0.05)  # more than six times the fastest: raced because it is usual
+        return x + 0
+
+    def slower() -> np.ndarray:
+        time.sleep(0.08)
+        return x + 0
+
+    x = np.arange(8.0)
+    peers = [Peer("fast", lambda: x + 0), Peer("slow", slow), Peer("slower", slower)]
+    bench = Bench(lambda: x, lambda: "direct", 1.0, "float64", peers, 8, 64)
+    row = run_case(Case("a", "A", "g", lambda: bench, None, usual=("slower", "slow", "absent")), 0.01)
+    assert row.peer == "fast" and row.usual == "slow"
+    assert row.usual_ratio == row.usual_time / row.ours > row.ratio
+    results = report.Results(MACHINE, "", [row])
+    assert f"| slow | {report.times(row.usual_ratio)} |" in report.page(results)
 
 
 def test_a_row_without_any_agreeing_peer_raises() -> None:
@@ -80,8 +103,22 @@ def test_page_and_terminal_show_losses_within_100_columns() -> None:
     report.show(console, results)
     assert max(map(len, console.export_text().splitlines())) <= 100
     text = report.page(results)
-    assert "| ✗ | work | direct | 10 | 2 | np.convolve | 0.20 | 1.20 | 50% | 50% |" in text
+    assert "| ✗ | work | direct | 10 | 2 | np.convolve | 0.20 | 1.20 |  |  | 50% | 50% |" in text
     assert "| ✗ | memory | 70 MiB | ≤ 64 |" in text
+
+
+def test_tables_stay_readable_in_a_pipe_and_in_80_columns(monkeypatch) -> None:
+    from rich.console import Console
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert report.width(None) == report.WIDE  # pytest's stdout is no terminal
+    assert report.width(90) == 90
+    results = report.Results(MACHINE, "python -m benchmarks", [_row("dense", 0.01, 0.002, 1.2)])
+    for columns in (80, report.WIDE):
+        console = Console(width=columns, record=True, file=io.StringIO())
+        report.show(console, results)
+        text = console.export_text()
+        assert "direct" in text and "np.convo" in text and "copy" in text
 
 
 def test_runs_are_joined_and_each_side_keeps_its_best_time():
@@ -93,6 +130,13 @@ def test_runs_are_joined_and_each_side_keeps_its_best_time():
     both = report.join([json.loads(json.dumps(result.as_dict())) for result in (first, second)])
     assert [row.name for row in both.rows] == ["dense/3/float32", "a/1"]
     assert both.rows[0].ours == 0.01 and both.rows[0].peer_time == 0.03 and both.rows[0].gflops == 100.0
+    assert both.rows[0].usual is None
+    older = first.as_dict()
+    del older["rows"][0]["usual"], older["rows"][0]["usual_time"]  # as written before there was such a column
+    second.rows[0].usual, second.rows[0].usual_time = "cv2.filter2D", 0.04
+    for parts in ((older, second.as_dict()), (second.as_dict(), older)):
+        row = report.join(parts).rows[0]
+        assert (row.usual, row.usual_time, row.usual_ratio) == ("cv2.filter2D", 0.04, 4.0)
     assert both.facts == second.facts and both.machine == MACHINE
 
 

@@ -417,6 +417,11 @@ MISTAKES = {
     "filter photo.png -o out.png --taps none.npy": "cannot open 'none.npy'",
     "filter line.npy -o out.npy --taps 1,2;3,4": "2-dimensional taps need 2 axes",
     "filter photo.png -o out.png --taps 1,2 --axes 0,1": "1-dimensional taps need axis, not 2",
+    "filter photo.png -o out.png --taps two.npz": r"holds 2 arrays; choose one of \['a', 'b'\] with --taps-key",
+    "filter sound.wav -o out.wav --lowpass 900 --attenuation -5": "--attenuation: -5 dB; give at least 8",
+    "filter line.npy -o out.npy --box 3 --rate -5": "argument --rate: '-5' is not a positive number",
+    "plan line.npy --box 3 --rate 0": "argument --rate: '0' is not a positive number",
+    "filter . -o out.npy --box 3": "'.' is a folder: name a file in it",
     "filter photo.png -o out.png --box 3 --axes 5": r"--axes 5: give axes of shape \(40, 50, 3\)",
     "filter photo.png -o out.png --box 3 --axes x": "--axes x: give axes",
     "filter photo.png -o out.png --box 3 --boundary mirror": "mirror",
@@ -446,7 +451,7 @@ MISTAKES = {
     "plan none.png --box 3": "cannot open 'none.png'",
     "blur photo.png": "invalid choice: 'blur'",
     "": "the following arguments are required: COMMAND",
-    "demo photo.png": "File exists: 'photo.png'|cannot open 'photo.png': File exists",
+    "demo photo.png": "cannot write into 'photo.png': it is a file; name a folder",
 }
 
 
@@ -500,7 +505,8 @@ def test_too_little_memory_is_one_line(here, capsys, monkeypatch):
 
     monkeypatch.setattr(firconv, "plan", short, raising=False)
     code, _, err = run("filter line.npy -o out.npy --box 3", capsys)
-    assert code == 2 and err == "firconv filter: not enough memory (no details); use a smaller file or float32\n"
+    what = "not enough memory (no details); use a smaller file, fewer taps or float32"
+    assert code == 2 and err == f"firconv filter: {what}\n"
 
 
 def test_a_bug_is_one_line_too_and_can_be_seen(here, capsys, monkeypatch):

@@ -218,7 +218,7 @@ MISTAKES = {
     "plot -o e.png": "nothing to draw",
     "plot none.npy -o e.png": "No such file",
     "plot sobel -o e.png": "a named kernel is an option, --sobel",
-    "plot nosuch -o e.png": "'nosuch' is not a number",
+    "plot nosuch -o e.png": "'nosuch' is no taps: give 1,2,1, a .npy, .npz or .csv file, or one of lowpass, ",
     "plot h.npy -o e.gif": "a figure is one of .png .svg .pdf",
     "plot h.npy -o nowhere/e.png": "does not exist",
     "plot h.npy -o e.png --dpi 3": "give 20 to 1200",

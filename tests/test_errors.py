@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import firconv
-from firconv import boundary, signal
+from firconv import boundary, nn, signal
 
 X, H, IMAGE = np.arange(9.0), np.array([1.0, 2.0, 1.0]), np.ones((6, 7))
 NONE = np.zeros(0)
@@ -103,17 +103,30 @@ CASES = {
     "origin word": (convolve(origin="centre"), ValueError, r"origin='centre' is unknown.*scipy2d.*causal"),
     "origin 0.5": (convolve(origin=0.5), TypeError, r"origin=0.5 is not an int"),
     "origin list": (convolve(origin=[1, 2]), ValueError, r"origin=\[1, 2\] has 2 entries"),
+    # numbers beyond all machines: refused at once
+    "result beyond all addresses": (convolve(up=2**42), ValueError,
+                                    r"^convolve\(x, h\): the result would have \d+ samples and take 2.8e\+14 bytes"),
+    "window beyond all addresses": (convolve(X, H, (0, 2**50)), ValueError, r"the result would have 1125899906842624"),
+    "plane beyond all addresses": (convolve(IMAGE, IMAGE, up=2**25), ValueError, r"the result would have \d+ samples"),
+    "reads beyond all addresses": (convolve(X, H, "same", dilation=2**50), ValueError, r"read over \d+ samples of 8"),
+    "too many phases": (convolve(up=2**30), ValueError, r"make 1073741824 different outputs.*use a smaller up"),
+    "origin beyond indices": (convolve(X, H, "same", origin=2**70), ValueError, r"a step or a position of \d+ exceeds"),
+    "down beyond indices": (convolve(down=2**70), ValueError, r"a step or a position of \d+ exceeds"),
+    "shape beyond addresses": (plan(((2**55,), float)), ValueError, r"^convolve.*the result would have \d+ samples"),
+    "shape of no array": (plan(((2**62,), float)), ValueError, r"^convolve.*no array of x has the shape \(461"),
+    "negative shape": (plan(((-2,), float)), ValueError, r"^convolve\(x, h\): no array of x has the shape \(-2,\)"),
     # boundary
     "mirror": (convolve(boundary="mirror"), ValueError, r"cba\|abcd\|dcb.*dcb\|abcd\|cba"),
     "mirror at one end": (convolve(boundary=("edge", "mirror")), ValueError, r"cba\|abcd\|dcb.*dcb\|abcd\|cba"),
-    "unknown boundary": (convolve(boundary="nearest"), ValueError, r"boundary='nearest' is unknown.*ndimage:nearest"),
+    "unknown boundary": (convolve(boundary="nearest"), ValueError,
+                         r"^convolve\(x, h\): boundary='nearest' is unknown.*ndimage:nearest"),
     "unknown system": (convolve(boundary="jax:edge"), ValueError, r"'jax:edge'.*no system 'jax'.*ndimage"),
     "unknown word": (convolve(boundary="cv2:mirror"), ValueError, r"cv2 has no boundary 'mirror'; it has .*reflect101"),
-    "boundary number": (convolve(boundary=3), ValueError, r"boundary=3 is not a rule.*constant"),
+    "boundary number": (convolve(boundary=3), ValueError, r"^convolve\(x, h\): boundary=3 is not a rule.*constant"),
     "boundary list": (convolve(boundary=["edge", "wrap"]), ValueError, r"has 2 entries for 1 filtered axes"),
     "omit zero sum": (convolve(X, [1.0, -1.0], "same", boundary="omit"), ValueError, r"omit.*sum.*zero"),
     "omit zero inside": (plan(X, [1.0, -1.0, 3.0], "same", boundary="omit", origin=0), ValueError, r"omit.*inside"),
-    "affine matrix": (lambda: boundary.matrix(boundary.parse(("constant", 2.0), 1)[0], 9, -2, 11), ValueError,
+    "affine matrix": (lambda: boundary.matrix(boundary.parse(("constant", 2.0), 1, "matrix")[0], 9, -2, 11), ValueError,
                       r"affine, not linear.*'zero'"),
     # method, rtol, op
     "method": (convolve(X, H, "full", "magic"), ValueError, r"method='magic' is unknown.*overlap_save"),
@@ -221,6 +234,42 @@ def test_errors_leave_no_trace():
     thread.start()
     thread.join()
     np.testing.assert_array_equal(results[0], np.convolve(X, H))
+
+
+@pytest.mark.parametrize(("right", "wrong"), [
+    ({"down": 2}, {"down": 2.0}), ({"up": 3}, {"up": 3.0}), ({"dilation": (2,)}, {"dilation": (2.0,)}),
+    ({"origin": 1}, {"origin": 1.0}), ({"axes": 0}, {"axes": 0.0}), ({"mode": (0, 5)}, {"mode": (0, 5.0)}),
+    ({"rtol": 0.5}, {"rtol": np.float32(0.5)}),
+])  # fmt: skip
+def test_a_refusal_does_not_depend_on_earlier_calls(right, wrong):
+    """Python calls 2 and 2.0 equal: what was remembered for one is not found for the other."""
+    for function in (firconv.convolve, firconv.correlate, firconv.plan):
+        for _ in range(2):
+            with pytest.raises((TypeError, ValueError), match=r"^(convolve|correlate)\(x, h\): "):
+                function(X, H, **wrong)
+            function(X, H, **right)
+
+
+def test_without_room_the_call_is_named(monkeypatch):
+    """What lies between a machine's memory and all addresses is NumPy's to refuse; the call and the advice are ours."""
+    def full(*args):
+        raise MemoryError("Unable to allocate 64.0 TiB for an array with shape (8796093022272,)")
+
+    monkeypatch.setattr("firconv.deliver.target", full)
+    monkeypatch.setattr("firconv.nn.plans.LayerPlan.run", full)
+    x, w = X[None, None], H[None, None]
+    calls = {"convolve": convolve(X, H, down=2), "correlate": lambda: firconv.correlate(X, H, down=2),
+             "conv": lambda: nn.conv(x, w), "conv_transpose": lambda: nn.conv_transpose(x, w),
+             "conv_input_gradient": lambda: nn.conv_input_gradient(x[..., 2:], w, x.shape)}  # fmt: skip
+    calls["convolve "], calls["conv "] = lambda: firconv.plan(X, H)(X), lambda: nn.plan(x, w)(x)
+    for name, call in calls.items():
+        with pytest.raises(MemoryError, match=rf"^{name.strip()}\(\w+, .*\): Unable to .*: ask for fewer outputs"):
+            call()
+
+
+def test_far_but_countable_calls_are_served():
+    assert firconv.convolve(X, H, (2**50, 2**50 + 4)).tolist() == [0] * 4
+    np.testing.assert_array_equal(firconv.convolve(X, H, up=2**40, down=2**40), H[0] * X)
 
 
 # ---- every raise has a case ----------------------------------------------------------------------------------------

@@ -114,8 +114,17 @@ def test_a_header_that_claims_terabytes_is_refused_at_once(tmp_path):
 
 def test_objects_and_text_are_refused(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}, []], object), allow_pickle=True)
-    with pytest.raises(ValueError, match="not a whole .npy file"):
+    with pytest.raises(ValueError, match=r"not a whole .npy file \(it holds Python objects; numbers are needed\)"):
         read(tmp_path / "objects.npy")
+    (tmp_path / "text.npy").write_text("1 2 3")
+    with pytest.raises(ValueError, match=r"not a whole .npy file \(it does not begin as one\)"):
+        read(tmp_path / "text.npy")
+    (tmp_path / "empty.npy").touch()
+    with pytest.raises(ValueError, match=r"not a whole .npy file \(it is empty\)"):
+        read(tmp_path / "empty.npy")
+    np.savez(tmp_path / "none.npz")
+    with pytest.raises(ValueError, match="it holds no arrays"):
+        read(tmp_path / "none.npz")
     np.save(tmp_path / "text.npy", np.array(["a", "b"]))
     with pytest.raises(ValueError, match="it holds <U1 data; numbers are needed"):
         read(tmp_path / "text.npy")

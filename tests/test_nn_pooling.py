@@ -71,7 +71,8 @@ def written_out(x, size, keywords, mean, counted=True, ceil_mode=False):
     w = words.windows(words.Words("pool", **keywords), x.shape, size, ceil_mode)
     y = np.empty((*x.shape[:2], *w.outputs), object)
     for t in product(*map(range, w.outputs)):
-        at = [w.positions(a)[i] for a, i in enumerate(t)]
+        at = [i * s + np.arange(k) * d - lo for i, s, k, d, (lo, _) in
+              zip(t, w.stride, w.kernel, w.dilation, w.pads, strict=True)]
         inside = np.ix_(*(p[(p >= 0) & (p < n)] for p, n in zip(at, w.lengths, strict=True)))
         part = x[(slice(None), slice(None), *inside)].reshape(*x.shape[:2], -1)
         if mean:
@@ -250,3 +251,10 @@ def test_padding_is_minus_infinity_to_the_largest():
 
 def test_padding_counts_as_zeros_wherever_it_lies():
     assert nn.avg_pool(np.full((1, 1, 4), 6.0), 2, padding=3).tolist() == [[[0.0, 3.0, 6.0, 3.0, 0.0]]]
+
+
+def test_windows_longer_than_a_table_of_them_could_be():
+    x = np.arange(12.0).reshape(1, 1, 12)
+    y = nn.avg_pool(x, 2**20, padding=2**19)  # 13 windows of a million places over 12 samples
+    np.testing.assert_array_equal(y, x.sum() / 2**20 * np.ones_like(y))
+    assert nn.avg_pool(np.ones((1, 1, 3 * 10**5), np.float32), 3 * 10**4, stride=1).shape[2] == 27 * 10**4 + 1

@@ -6,6 +6,7 @@ import pytest
 from firconv import nn
 
 X, W = np.ones((2, 4, 9, 8)), np.ones((6, 2, 3, 3))
+LINE, TAPS = np.ones((1, 1, 12), np.float32), np.ones((1, 1, 3), np.float32)
 
 
 def lengths(padding, **words):
@@ -92,15 +93,31 @@ BAD = [
     (call(stride="2"), TypeError, "stride='2' is not an int"),
     (call(stride={2}), TypeError, r"conv\(x, w\): stride=\{2\} is not an int"),
     (call(groups=[1]), TypeError, r"groups=\[1\] is not an int"),
-    (call(boundary={2}), ValueError, r"boundary=\{2\} is not a rule"),
+    (call(boundary={2}), ValueError, r"^conv\(x, w\): boundary=\{2\} is not a rule"),
     (call(method=[]), ValueError, r"method=\[\] is unknown"),
     (call(padding=10**18), ValueError, "must be at most 2147483647: no array is so long"),
+    (lambda: nn.conv_transpose(LINE, TAPS, stride=2**30), ValueError,
+     r"^conv_transpose\(x, w\): .* make 1073741824 different outputs, .* 4.7e\+10 bytes: use a smaller stride"),
+    (lambda: nn.conv_transpose(LINE, np.ones((1, 2**16, 1), np.float32), stride=2**30), ValueError,
+     r"^conv_transpose\(x, w\): the result would have \d+ samples and take 3.1e\+15 bytes"),
+    (lambda: nn.conv_input_gradient(LINE, TAPS, (1, 1, 2**31 - 1), stride=2**27), ValueError,
+     r"^conv_input_gradient\(gy, w, x_shape\): .*"),
+    (lambda: nn.plan(((1, 1, 2**55), "float32"), TAPS), ValueError, r"^conv\(x, w\): the result would have"),
+    (lambda: nn.plan(((1, 1, 2**62), "float32"), TAPS), ValueError, r"^conv\(x, w\): no array of x has the shape"),
     (call(dilation=(1, 2, 3)), ValueError, r"dilation=\(1, 2, 3\) has 3 entries for 2 spatial axes: give one number"),
     (call(x=X[0]), ValueError, r"x has 3 dimensions.*and w has 4.*add the batch axis, x\[None\]"),
     (call(w=np.ones((6, 2, 3))), ValueError, "x has 4 dimensions.*and w has 3.*give both the same rank"),
     (call(x=np.ones((2, 4)), w=np.ones((6, 2))), ValueError, "w has shape .* 2 dimensions: a layer has at least 3"),
-    (call(boundary="mirror"), ValueError, "boundary='mirror' means two things"),
-    (call(boundary=["zero"]), ValueError, "has 1 entries for 2 filtered axes"),
+    (call(boundary="mirror"), ValueError, r"^conv\(x, w\): boundary='mirror' means two"),
+    (call("conv_transpose", w=np.ones((4, 2, 3, 3)), boundary="torch:edge"), ValueError,
+     r"^conv_transpose\(x, w\): boundary='torch:edge': torch has no boundary 'edge'"),
+    (lambda: nn.conv_input_gradient(X, W, (2, 4, 9, 8), boundary="foo", groups=2), ValueError,
+     r"^conv_input_gradient\(gy, w, x_shape\): boundary='foo' is unknown"),
+    (lambda: nn.conv_weight_gradient(X, X, (6, 2, 3, 3), boundary="foo", groups=2), ValueError,
+     r"^conv_weight_gradient\(gy, x, w_shape\): boundary='foo' is unknown"),
+    (lambda: nn.Conv(W, groups=2, boundary="foo"), ValueError, r"^Conv\(w, …\): boundary='foo' is unknown"),
+    (lambda: nn.Pad(2, "foo"), ValueError, r"^Pad\(…\): boundary='foo' is unknown"),
+    (call(boundary=["zero"]), ValueError, r"^conv\(x, w\): .*has 1 entries for 2 filtered axes"),
     (call(bias=np.ones(4)), ValueError, r"bias has shape \(4,\), the layer has 6 output channels"),
     (call(method="gemmini"), ValueError, "method='gemmini' is unknown: use one of auto, direct"),
     (call(rtol="x"), ValueError, r"conv\(x, w\): rtol='x' must be a positive number"),
@@ -139,3 +156,32 @@ BAD = [
 def test_errors_say_what_would_fit(wrong, kind, match):
     with pytest.raises(kind, match=match):
         wrong()
+
+
+AFTER = {  # a call that is right, and words that Python calls equal to its own and the library does not take
+    "conv stride": (lambda v: nn.conv(LINE, TAPS, stride=v), 2, 2.0, TypeError),
+    "conv stride per axis": (lambda v: nn.conv(X, W, groups=2, stride=v), (2, 2), (2, 2.0), TypeError),
+    "conv list of strides": (lambda v: nn.conv(X, W, groups=2, stride=v), [2, 2], [2.0, 2], TypeError),
+    "conv padding pairs": (lambda v: nn.conv(LINE, TAPS, padding=v), ((1, 2),), ((1, 2.0),), TypeError),
+    "conv groups": (lambda v: nn.conv(LINE, TAPS, groups=v), 1, 1.0, TypeError),
+    "conv rtol": (lambda v: nn.conv(LINE, TAPS, rtol=v), 0.5, np.float32(0.5), ValueError),
+    "conv_transpose output_padding":
+        (lambda v: nn.conv_transpose(LINE, TAPS, stride=2, output_padding=v), 1, 1.0, TypeError),
+    "plan dilation": (lambda v: nn.plan(LINE, TAPS, dilation=v), 2, 2.0, TypeError),
+    "weight gradient stride": (
+        lambda v: nn.conv_weight_gradient(LINE[..., :5], LINE, (1, 1, 3), stride=v), 2, 2.0, TypeError),
+    "max_pool size": (lambda v: nn.max_pool(LINE, v), 2, 2.0, TypeError),
+    "max_pool stride": (lambda v: nn.max_pool(LINE, 2, stride=v), (2,), (2.0,), TypeError),
+    "max_pool ceil_mode": (lambda v: nn.max_pool(LINE, 2, ceil_mode=v), True, 1.0, TypeError),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_what_is_refused_does_not_depend_on_earlier_calls(name):
+    call, right, wrong, kind = AFTER[name]
+    for value in (wrong, right, wrong):
+        if value is right:
+            call(right)
+            continue
+        with pytest.raises(kind, match=r"^\w+\(.*\): "):
+            call(value)

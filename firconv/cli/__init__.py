@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from firconv.cli import designing, identifying, plotting, translating, verifying
-from firconv.cli.kernels import NAMED, number
+from firconv.cli.kernels import NAMED, number, positive
 
 _EXAMPLES = """\
 examples:
@@ -140,7 +140,7 @@ def _add_calls(command: argparse.ArgumentParser) -> None:
     group.add_argument("--axes", help="such as 0 or 0,1; default: time, both of an image, down a table, all")
     group.add_argument("--method", default="auto", help="auto (default), direct, separable, fft or overlap_save")
     group.add_argument("--workers", type=int, metavar="N", help="threads; default all cores")
-    group.add_argument("--rate", type=number, metavar="HZ", help="samples per second of arrays; default 1")
+    group.add_argument("--rate", type=positive, metavar="HZ", help="samples per second of arrays; default 1")
     group.add_argument("--key", metavar="NAME", help="which array of a .npz archive")
 
 
@@ -244,7 +244,8 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"cannot open {os.fspath(error.filename)!r}: {error.strerror}"
     if isinstance(error, MemoryError):
-        return f"not enough memory ({' '.join(str(error).split()) or 'no details'}); use a smaller file or float32"
+        details = " ".join(str(error).split()) or "no details"
+        return f"not enough memory ({details}); use a smaller file, fewer taps or float32"
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -20,6 +20,8 @@ def run_demo(options: argparse.Namespace) -> None:
     from firconv.cli.figures import draw
 
     folder = Path(options.folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"cannot write into {str(folder)!r}: it is a file; name a folder")
     os.makedirs(folder, exist_ok=True)
     console = Console(highlight=False)
     with console.status("compiling and filtering", spinner="line"):

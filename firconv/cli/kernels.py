@@ -46,6 +46,14 @@ def number(text: str) -> float:
     return value
 
 
+def positive(text: str) -> float:
+    """A finite number above zero, for argparse."""
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
 def chosen(options: argparse.Namespace) -> str:
     """The name of the kernel option that was given."""
     names = [*(name for name, *_ in NAMED), "taps"]
@@ -129,6 +137,8 @@ def _windowed_sinc(options: argparse.Namespace, name: str, edges: Any, ndim: int
     width = options.transition or min(0.25 * edges[0], 2 * room)
     if not 0 < width <= rate / 2:
         raise ValueError(f"--transition: {width:g} Hz; give more than 0 and at most {rate / 2:g}")
+    if options.attenuation < 8:
+        raise ValueError(f"--attenuation: {options.attenuation:g} dB; give at least 8")
     count, beta = kaiserord(options.attenuation, width / (rate / 2))
     if options.taps_count is not None:
         count, beta = options.taps_count, kaiser_beta(options.attenuation)
@@ -161,7 +171,10 @@ def parse_taps(text: str, key: str | None = None) -> np.ndarray:
     if Path(text).suffix.lower() in (".npy", ".npz", ".csv"):
         from firconv.files import read
 
-        taps = read(text, key).array
+        try:
+            taps = read(text, key).array
+        except ValueError as error:  # in a command, --key is for the signal
+            raise ValueError(str(error).replace(" with --key", " with --taps-key")) from error
     else:
         rows = [[_entry(text, word) for word in row.split(",")] for row in text.strip("; ").split(";")]
         if len({len(row) for row in rows}) > 1:

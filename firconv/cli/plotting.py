@@ -77,6 +77,8 @@ def _read(word: str, options: argparse.Namespace) -> FIR:
 
     if word in {name for name, *_ in NAMED}:
         raise ValueError(f"plot {word}: a named kernel is an option, --{word}; firconv plot --help says its values")
+    if Path(word).suffix.lower() not in (".npy", ".npz", ".csv") and not any(c.isdigit() for c in word):
+        raise ValueError(f"{word!r} is no taps: give 1,2,1, a .npy, .npz or .csv file, or one of {', '.join(KINDS)}")
     fir = read_filter(word, options.taps_key)
     if options.fs is None or options.fs == fir.fs:
         return fir

@@ -128,6 +128,8 @@ def write(
 
 def _route(path: str | os.PathLike[str]) -> tuple[str, str, str, str]:
     suffix = Path(path).suffix.lower()
+    if suffix not in _ROUTES and os.path.isdir(path):
+        raise ValueError(f"{str(path)!r} is a folder: name a file in it")
     if suffix not in _ROUTES:
         raise ValueError(f"unknown format {suffix!r} of {str(path)!r}: use one of {' '.join(_ROUTES)}")
     return _ROUTES[suffix]

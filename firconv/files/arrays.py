@@ -21,8 +21,19 @@ def read_npy(path: Path, key: str | None = None) -> Signal:
     try:  # mapped first: a header that claims more than the file holds fails before anything is allocated
         array = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, EOFError) as error:
-        raise unreadable(path, f"not a whole .npy file ({_first_line(error)})") from error
+        raise unreadable(path, f"not a whole .npy file ({_trouble(path, error)})") from error
     return _numeric(array, path)
+
+
+def _trouble(path: Path, error: Exception) -> str:
+    """What is wrong with a file that is not read; NumPy's own words speak of pickles and of mapping."""
+    with open(path, "rb") as file:
+        start = file.read(6)
+    if not start:
+        return "it is empty"
+    if start != b"\x93NUMPY":
+        return "it does not begin as one"
+    return "it holds Python objects; numbers are needed" if "Python objects" in str(error) else _first_line(error)
 
 
 def read_npz(path: Path, key: str | None = None) -> Signal:
@@ -35,6 +46,8 @@ def read_npz(path: Path, key: str | None = None) -> Signal:
     except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise unreadable(path, f"not a whole .npz archive ({_first_line(error)})") from error
     if array is None:
+        if not names:
+            raise unreadable(path, "it holds no arrays")
         wrong = f"it holds {len(names)} arrays" if key is None else f"no array is called {key!r}"
         raise unreadable(path, f"{wrong}; choose one of {names} with --key")
     return _numeric(array, path, {"name": name})

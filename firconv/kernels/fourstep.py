@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from firconv.kernels import guard
+from firconv.kernels.guard import Parallel, Transform
 
-Parallel = Callable[[Callable[[Any], None], Iterable[Any]], None]
-Transform = Callable[[NDArray[Any], NDArray[Any], int, NDArray[Any], Parallel], None]
 WIDE = 64  # columns transformed at once
 TALL = 16  # rows transformed at once
 STRIP = 1 << 16  # samples measured and outputs judged at once

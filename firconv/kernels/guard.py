@@ -22,7 +22,7 @@ outputs that an FFT cannot vouch for. `overlay` repairs NaN and Inf.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Any
@@ -35,6 +35,9 @@ from scipy import fft
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import item, number
 
+#: Runs a function on every item, in any order; and what correlates one line, x behind so many zeros, into an array.
+Parallel = Callable[[Callable[[Any], None], Iterable[Any]], None]
+Transform = Callable[[NDArray[Any], NDArray[Any], int, NDArray[Any], Parallel], None]
 PROVEN = 23.0  # c of equation (1) by proof, for any data
 MARGIN = 4.0  # c used in single precision, not proven: a search over tones, chirps, matched taps, … found 0.86 at most
 RANGE = 20.0  # log2 of C(x)·C(h) up to which an FFT is trusted, C(v) = max|v| / geometric mean of |v| ≠ 0

@@ -13,7 +13,6 @@ split have c, −c, ic and −ic of its twiddle c. Rounding is as in `kernels.tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import product
 from typing import Any
@@ -23,11 +22,10 @@ from numba import boolean, int64
 from numpy.typing import NDArray
 
 from firconv.kernels.compiled import compiled, const, loops, mutable
+from firconv.kernels.guard import Parallel, Transform
 from firconv.kernels.lanes import BYTES, clear, copy, fma, fnma, item, lanes, load, put, spread, store
 from firconv.kernels.splits import ascend, descend, gather, halve, multiply, quarter, roots, unite
 
-Parallel = Callable[[Callable[[Any], None], Iterable[Any]], None]
-Transform = Callable[[NDArray[Any], NDArray[Any], int, NDArray[Any], Parallel], None]
 MOST = 1 << 24  # samples of the longest line
 BRANCH = 1 << 13  # coefficients of the largest node that is a task by itself
 STRIP = 1 << 13  # coefficients of each part of a node that are split at once

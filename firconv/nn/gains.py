@@ -187,7 +187,7 @@ def lipschitz(layer: Conv, lengths: Sequence[int] | None = None, boundary: Any =
     """A certain bound of ‖y₁ − y₂‖/‖x₁ − x₂‖; see `Conv.lipschitz`."""
     if lengths is not None:
         return singular_values(layer, lengths, boundary, 1).bound
-    rules = bd.parse(layer.boundary if boundary is None else boundary, layer.ndim)
+    rules = bd.parse(layer.boundary if boundary is None else boundary, layer.ndim, "lipschitz(…)")
     rings = [any(rule.name == "wrap" for rule in ends) for ends in rules]
     known = all(rule.name in ("zero", "wrap", "constant") for ends in rules for rule in ends)
     if not known or not all(_once(layer, axis) for axis, ring in enumerate(rings) if ring):

@@ -52,7 +52,7 @@ class Convolution(Valued):
         if count not in (None, self.ndim):
             raise ValueError(f"{call}: padding={self.padding!r} has {count} pairs for {self.ndim} spatial axes; give "
                              "one pair per axis")
-        bd.parse(self.boundary, self.ndim)
+        bd.parse(self.boundary, self.ndim, call)
         object.__setattr__(self, "bias", frozen_bias(self.bias, call, self.channels[0]))
         object.__setattr__(self, "_plans", Plans())
 

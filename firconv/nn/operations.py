@@ -139,8 +139,11 @@ def _layer(
     call: Words, x: Any, w: Any, bias: Any, method: str, rtol: float | None, workers: int | None
 ) -> np.ndarray:
     x, w = describe.operands(call.op, x, w, ("x", "w"))
-    found = recalled(call, x, w, method, rtol)
-    return found.run(x, None if bias is None else found.checked_bias(bias), workers)
+    try:
+        found = recalled(call, x, w, method, rtol)
+        return found.run(x, None if bias is None else found.checked_bias(bias), workers)
+    except MemoryError as error:
+        raise describe.no_room(call, error) from None
 
 
 # ── gradients ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +196,10 @@ def conv_input_gradient(
     call = Words("conv_input_gradient", stride, padding, dilation, groups, boundary, 0,
                  words.shape(call, "x_shape", x_shape))  # fmt: skip
     gy, w = describe.operands(call.op, gy, w, ("gy", "w"))
-    return recalled(call, gy, w, method, rtol).run(gy, None, workers)
+    try:
+        return recalled(call, gy, w, method, rtol).run(gy, None, workers)
+    except MemoryError as error:
+        raise describe.no_room(call, error) from None
 
 
 def conv_weight_gradient(

@@ -17,7 +17,7 @@ from firconv.nn.engine import Bank, Engine, facts, ratios, renormalised
 from firconv.nn.methods import METHODS, Run
 from firconv.nn.words import Words
 from firconv.planner import Candidate, Decision
-from firconv.problem import Ints, Problem
+from firconv.problem import Ints, Problem, signal_adjoint
 from firconv.tiles import Grid
 
 Kinds = tuple[np.dtype, np.dtype]
@@ -44,12 +44,14 @@ def described(call: Words, x_shape: Ints, w_shape: Ints, kinds: Kinds) -> Task:
     """
     if call.op == "conv":
         problem = words.forward(call, x_shape, w_shape, kinds)
+        describe.refuse_absurd(call, problem)
         return Task(problem, (x_shape[0], w_shape[0], *problem.outputs[1:]))
     if call.op == "conv_transpose":
         forward = words.transposed(call, x_shape, w_shape, kinds)
         _refuse_constants(call, forward)
     else:
         forward = ad.linear(words.of_gradient(call, x_shape, call.shape, w_shape, kinds))
+    describe.refuse_absurd(call, signal_adjoint(forward))
     found = ad.adjoint(forward, kinds[0])
     channels = forward.groups * forward.channels_in
     return Task(found.problem, (x_shape[0], channels, *forward.signal[1:]), forward, found)
@@ -114,7 +116,10 @@ class LayerPlan:
                 f"plan(x): x has shape {array.shape} and dtype {array.dtype}; this plan is for {self.x_shape} and "
                 f"{self.problem.signal_dtype}: make another plan, or cast x"
             )
-        return self.run(array, self.bias, workers)
+        try:
+            return self.run(array, self.bias, workers)
+        except MemoryError as error:
+            raise describe.no_room(self.call, error) from None
 
     def run(self, x: np.ndarray, bias: np.ndarray | None, workers: int | None) -> np.ndarray:
         """The output for a checked x and a checked bias."""
@@ -289,7 +294,7 @@ KEPT = 32 << 20
 
 def recalled(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
     """The plan for this layer, from an earlier call if that had the same words, shapes and weights."""
-    key = (call, x.shape, x.dtype, w.shape, w.dtype, method, rtol, cost.machine())
+    key = (call, x.shape, x.dtype, w.shape, w.dtype, method, rtol, type(rtol), cost.machine())
     try:
         found = _plans.get(key)
     except TypeError:  # a keyword was a list or an array
@@ -376,16 +381,5 @@ def plan(
     if op not in ("conv", "conv_transpose"):
         raise ValueError(f"plan(x, w): op={op!r} is unknown: use 'conv' or 'conv_transpose'")
     call = Words(op, stride, padding, dilation, groups, boundary, output_padding, output_shape)
-    x, w = describe.operands(op, _example(x), w, ("x", "w"))
+    x, w = describe.operands(op, describe.example(call, x), w, ("x", "w"))
     return make(words.hashable(call), x.shape, x.dtype, w.copy(), method, rtol, bias)
-
-
-def _example(x: Any) -> Any:
-    """An array of the given shape and dtype that takes no memory, or x itself."""
-    if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], (tuple, list)) and not isinstance(x[1], (tuple, list)):
-        try:
-            kind = np.dtype(x[1])
-        except TypeError:
-            return x
-        return np.broadcast_to(np.zeros((), kind), tuple(x[0]))
-    return x

@@ -238,7 +238,7 @@ class Pad(Layer):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ndim", frozen_words(self, ()))
-        bd.parse(self.boundary, self.ndim or 1)
+        bd.parse(self.boundary, self.ndim or 1, "Pad(…)")
         if isinstance(self.padding, str) or "omit" in str(self.boundary):
             raise ValueError(f"Pad({self.padding!r}, {self.boundary!r}): give numbers of samples, and a boundary that "
                              "has samples (not 'omit')")
@@ -253,7 +253,7 @@ class Pad(Layer):
         """The extended maps."""
         ndim = x.ndim - 2
         box = tuple((-lo, n + hi) for (lo, hi), n in zip(self._pads(ndim), x.shape[2:], strict=True))
-        return bd.read(x, bd.parse(self.boundary, ndim), box, skip=2)
+        return bd.read(x, bd.parse(self.boundary, ndim, "Pad(…)"), box, skip=2)
 
     def reaches(self, ndim: int, lengths: Shape | None = None) -> tuple[Reach, ...]:
         """What one output reads, per axis."""

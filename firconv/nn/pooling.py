@@ -185,24 +185,24 @@ def _checked(op: str, x: Any) -> np.ndarray:
 
 
 _ONE = np.ones(1, np.int8)
-_pools: dict[Any, Pool] = {}
+_pools: dict[Any, tuple[Any, Pool]] = {}
 
 
 def _recalled(call: Words, x: np.ndarray, size: Any, ceil_mode: bool, counted: str | bool) -> Pool:
     """The pool for these words, shape and dtype, from an earlier call if there was one."""
-    key = (call.op, call.stride, call.padding, call.dilation, x.shape, x.dtype, size, ceil_mode, counted)
+    given = (call.op, call.stride, call.padding, call.dilation, size, ceil_mode, counted)
     try:
-        found = _pools.get(key)
+        before, found = _pools.get((given, x.shape, x.dtype), (given, None))
     except TypeError:  # a keyword was a list or an array
         again, size = words.hashable(call), words.tuples(size)
         if words.is_hashable(again, size):
             return _recalled(again, x, size, words.truth(again, "ceil_mode", ceil_mode), counted)
         return Pool(again, x.shape, x.dtype, size, ceil_mode, counted)
-    if found is None:
+    if found is None or not describe.alike(given, before):
         found = Pool(call, x.shape, x.dtype, size, ceil_mode, counted)
         if len(_pools) >= 256:
             _pools.clear()
-        _pools[key] = found
+        _pools[given, x.shape, x.dtype] = given, found
     return found
 
 
@@ -324,13 +324,13 @@ def _types(kind: np.dtype, mean: bool) -> tuple[np.dtype, np.dtype | None]:
 
 def _count(w: Windows, axis: int, counted: str | bool) -> np.ndarray:
     """How many places of each window along an axis count."""
-    at, (n, hi) = w.positions(axis), (w.lengths[axis], w.pads[axis][1])
-    return ((at < n + hi) if counted == "all" else (at >= 0) & (at < n)).sum(axis=1)
+    first, end = w.met(axis)
+    return w.met(axis, w.pads[axis][1])[1] if counted == "all" else end - first
 
 
 def _cut(w: Windows, axis: int, k: int) -> tuple[slice, slice]:
     """The outputs whose tap k meets a sample, and these samples."""
-    at = w.positions(axis)[:, k]
+    at = w.starts(axis) + k * w.dilation[axis]
     here = np.flatnonzero((at >= 0) & (at < w.lengths[axis]))
     if here.size == 0:
         return slice(0, 0), slice(0, 0)
@@ -350,7 +350,7 @@ def _tables(
     """
     axes, last = range(len(w.kernel) - 1), len(w.kernel) - 1
     pitch = [prod(w.lengths[a + 1 :]) for a in axes]
-    starts = [[[p * pitch[a] for p in row if 0 <= p < w.lengths[a]] for row in w.positions(a).tolist()] for a in axes]
+    starts = [[[p * pitch[a] for p in row] for row in w.samples(a)] for a in axes]
     rows = [[sum(at) for at in product(*choice)] for choice in product(*starts)]
     ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
     counts = [_count(w, a, counted or "samples") for a in range(last + 1)]

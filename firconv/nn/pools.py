@@ -165,7 +165,7 @@ class BlurPool(Layer):
         object.__setattr__(self, "padding", "same")
         object.__setattr__(self, "dilation", 1)
         object.__setattr__(self, "ndim", frozen_words(self, ("stride",)))
-        bd.parse(self.boundary, self.ndim or 1)
+        bd.parse(self.boundary, self.ndim or 1, "BlurPool(…)")
 
     def __repr__(self) -> str:
         return written(self, "size")

@@ -46,6 +46,9 @@ class Words:
     def __str__(self) -> str:
         return f"{self.op}({_OPERANDS.get(self.op, 'x, w')})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Words) and describe.alike(self.__dict__.values(), other.__dict__.values())
+
 
 _OPERANDS = {
     "conv_input_gradient": "gy, w, x_shape",
@@ -230,10 +233,21 @@ class Windows:
     pads: Pads
     outputs: Ints
 
-    def positions(self, axis: int) -> np.ndarray:
-        """(outputs, kernel) positions along an axis; those below 0 and beyond the length lie in the padding."""
-        t, k = np.ogrid[: self.outputs[axis], : self.kernel[axis]]
-        return t * self.stride[axis] + k * self.dilation[axis] - self.pads[axis][0]
+    def starts(self, axis: int) -> np.ndarray:
+        """Where each window begins along an axis; below 0 and beyond the length is the padding."""
+        return np.arange(self.outputs[axis], dtype=np.int64) * self.stride[axis] - self.pads[axis][0]
+
+    def met(self, axis: int, more: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Of each window the taps first … end − 1 that meet samples, or up to `more` places beyond the last one."""
+        starts, d = self.starts(axis), self.dilation[axis]
+        first, end = -(starts // d), -((starts - self.lengths[axis] - more) // d)
+        return np.clip(first, 0, self.kernel[axis]), np.clip(end, 0, self.kernel[axis])
+
+    def samples(self, axis: int) -> list[range]:
+        """Which samples each window holds along an axis."""
+        d = self.dilation[axis]
+        ends = zip(self.starts(axis).tolist(), *(taps.tolist() for taps in self.met(axis)), strict=True)
+        return [range(start + first * d, start + end * d, d) for start, first, end in ends]
 
 
 def windows(call: Words, x_shape: Ints, size: Any, ceil_mode: bool) -> Windows:
@@ -338,7 +352,7 @@ def _problem(
     call: Words, x_shape: Ints, w_shape: Ints, kinds: tuple[np.dtype, np.dtype], groups: int, geometry: Any
 ) -> Problem:
     stride, dilation, padded, lengths = geometry
-    rules = bd.parse(call.boundary, len(w_shape) - 2)
+    rules = bd.parse(call.boundary, len(w_shape) - 2, call)
     renormalised = any(rule.name == "omit" for ends in rules for rule in ends)
     return Problem(
         signal=(x_shape[0], *x_shape[2:]),

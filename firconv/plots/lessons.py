@@ -150,7 +150,7 @@ def extensions(x: Any, margin: int, boundaries: Sequence[Any] | None = None) -> 
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for ax, rule in zip(axes.ravel(), boundaries, strict=False):
         (_extended if x.ndim == 1 else _framed)(ax, x, margin, rule)
-        low, high = boundary.parse(rule, 1)[0]
+        low, high = boundary.parse(rule, 1, f"extensions(x, {margin!r})")[0]
         ax.set_title(f"{low}" if low == high else f"{low} | {high}", loc="left", fontsize="medium")
     for ax in axes.ravel()[len(boundaries):]:
         ax.remove()

@@ -174,7 +174,7 @@ def from_call(call: Any, count: int) -> Convention:
         For keywords that mean nothing, as the call itself.
     """
     describe._modes(call, count)
-    rules = parse(call.boundary, count)
+    rules = parse(call.boundary, count, call)
     origins = describe._per_axis(call, "origin", "scipy" if call.origin is None else call.origin, count)
     strides = [describe._positive(call, name, getattr(call, name), count) for name in ("up", "down", "dilation")]
     modes = call.mode if isinstance(call.mode, list) else [call.mode] * count
