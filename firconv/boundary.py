@@ -320,7 +320,7 @@ def _zero_padded(view: np.ndarray, pads: list[tuple[int, int]], dtype: np.dtype)
 
 
 def _taken(x: np.ndarray, index: np.ndarray, axis: int) -> np.ndarray:
-    """``np.take`` of what lies between the least and the largest index: it copies views that have gaps, and all of x."""
+    """``np.take`` from the least to the largest index: it would copy the whole of a view with gaps."""
     if index.size == 0 or x.flags.c_contiguous:
         return np.take(x, index, axis=axis)
     lo, hi = int(index.min()), int(index.max()) + 1

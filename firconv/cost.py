@@ -220,8 +220,8 @@ def _tree(problem: Problem, wide: bool, lengths: tuple[int, ...], m: Machine) ->
     samples, banks = blocks * size, problem.groups
     calls = banks * max(1.0, min(8.0, samples / banks / (1 << 16)), samples / banks / (1 << 18))
     ends = 2 * lines * ENDS * size if len(filtered) == 1 else 0.0
-    copies = samples * (m.copy64 if wide else m.copy32) * (len(filtered) - 1)  # what lies around a tile is read with it
-    seconds = (samples + ends) * (per * log2(size) + fixed) + copies + m.call * (calls + 1)  # an end is a task by itself
+    copies = samples * (m.copy64 if wide else m.copy32) * (len(filtered) - 1)  # tiles overlap all around
+    seconds = (samples + ends) * (per * log2(size) + fixed) + copies + m.call * (calls + 1)  # ends are by themselves
     leaf = 4 if wide else 8
     macs = blocks * size * (4 * log2(size / (2 * leaf)) + 2 * leaf)
     return Work(macs, seconds, int(size * 4 * (4 if wide else 2)), calls + 1)

@@ -36,7 +36,7 @@ KERNELS = {
                 ["test_kernels_fourier.py", WHOLE], "kernels_fourier or overlap_save"),
     "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_close", "_measure", "_at_once"],
                  ["test_kernels_fourstep.py", WHOLE], "kernels_fourstep or four_steps"),
-    "guard": (["measure", "judge_line", "_runs", "overlay", "_scatter", "_count", "spread", "survey"],
+    "guard": (["measure", "judge_near", "_runs", "overlay", "_scatter", "_count", "spread", "survey"],
               ["test_guard.py", "test_kernels_fourier.py"], ""),
     "reference": (["correlate"], [WHOLE], "reference"),
     "separable": (["factors", "_cross", "_accepted", "_integer_factors", "truncated"],

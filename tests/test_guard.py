@@ -277,25 +277,29 @@ def test_the_spread_errs_on_the_safe_side(dtype):
 
 @pytest.mark.parametrize("dtype", "fdFD")
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_line_is_judged_as_any_block_is(dtype, channels):
-    """The short way looks at fewer outputs, and says the same of all of them."""
+@pytest.mark.parametrize(
+    "lengths, taps",
+    [((2048,), (130,)), ((2048,), (500,)), ((2048,), (1999,)), ((64, 96), (9, 20)), ((64, 96), (40, 6))],
+)
+def test_the_short_way_judges_as_the_long_one(lengths, taps, channels, dtype):
+    """It looks at fewer outputs, and says the same of all of them."""
     rng = np.random.default_rng(5)
-    n = 2048
-    for k in (130, 500, 1999):
-        wanted = n - k + 1
-        loud = rng.standard_normal((channels, n)) * (1 + 1j if dtype in "FD" else 1)
-        for begin, end, quiet in ((0, 1500, 0.0), (700, n, 1e-9), (100, 1900, 0.0), (0, n, 1e-6), (n, n, 0.0)):
-            x = loud.copy()
-            x[:, begin:end] *= quiet
-            x = x.astype(dtype)
-            given = x.copy()
-            given[0, begin : begin + 3] = np.nan
-            factor = guard.factor(x.dtype, 11.0, 1e-5 if dtype in "fF" else 1e-13)
-            footprints = guard.Footprints(np.ones((1, channels, k), bool), (1,), (wanted,))
-            present = np.isfinite(given) & (given != 0)
-            slow = footprints.judge(x[None], present[None], factor, np.zeros(1, bool), 0.0)
-            where, failed, silent = guard.judge_line(x, given, k, wanted, factor)
-            whole = np.zeros((2, wanted), bool)
-            whole[0, where], whole[1, where] = failed, silent
-            assert_array_equal(whole[0], slow[0][0, 0])
-            assert_array_equal(whole[1], slow[1][0, 0])
+    wanted = tuple(n - k + 1 for n, k in zip(lengths, taps, strict=True))
+    loud = rng.standard_normal((channels, *lengths)) * (1 + 1j if dtype in "FD" else 1)
+    n = lengths[-1]
+    for begin, end, quiet in ((0, 3 * n // 4, 0.0), (n // 3, n, 1e-9), (9, n - 9, 0.0), (0, n, 1e-6), (n, n, 0.0)):
+        x = loud.copy()
+        x[..., begin:end] *= quiet
+        x[:, : lengths[0] // 4] *= quiet if len(lengths) > 1 else 1.0
+        x = x.astype(dtype)
+        given = x.copy()
+        given[0, ..., begin : begin + 3] = np.nan
+        factor = guard.factor(x.dtype, 11.0, 1e-5 if dtype in "fF" else 1e-13)
+        footprints = guard.Footprints(np.ones((1, channels, *taps), bool), (1,) * len(taps), wanted)
+        present = np.isfinite(given) & (given != 0)
+        slow = footprints.judge(x[None], present[None], factor, np.zeros(1, bool), 0.0)
+        box, failed, silent = guard.judge_near(x, given, taps, wanted, factor)
+        whole = np.zeros((2, *wanted), bool)
+        whole[0][box], whole[1][box] = failed, silent
+        assert_array_equal(whole[0], slow[0][0, 0])
+        assert_array_equal(whole[1], slow[1][0, 0])

@@ -145,3 +145,81 @@ def test_large_blocks_are_finished_branch_by_branch(dtype):
     rng = np.random.default_rng(3)
     x, w = rng.standard_normal((1, n)).astype(dtype), rng.standard_normal(50).astype(dtype)
     assert np.all(np.abs(filtered(x, w) - exact(x, w)) <= bound(x, w))
+
+
+# ---- images ----------------------------------------------------------------------------------------------------------
+
+PLANES = ((16, 64), (32, 64), (16, 128), (64, 256))
+
+
+def image(x, w, wanted=None, out=None):
+    wanted = wanted or tuple(n - k + 1 for n, k in zip(x.shape[-2:], w.shape, strict=True))
+    return tree.prepare(w.astype(float), x.shape[-2:], x.dtype).correlate(x, out, wanted)
+
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("lengths", PLANES)
+def test_images_agree_with_the_defining_sum_within_their_bound(lengths, dtype):
+    rng = np.random.default_rng(lengths[1])
+    for taps in ((1, 1), (3, 5), (lengths[0] // 2 + 1, 2), (lengths[0], lengths[1]), (2, lengths[1] - 1)):
+        x, w = rng.standard_normal((2, *lengths)).astype(dtype), rng.standard_normal(taps).astype(dtype)
+        views = np.lib.stride_tricks.sliding_window_view(x.astype(np.longdouble), taps, axis=(1, 2))
+        truth = np.einsum("nijkl,kl->nij", views, w.astype(np.longdouble))
+        leaves = x[0].size // 2 // (32 // x.itemsize)
+        size = np.linalg.norm(x.astype(float), axis=(1, 2)) * np.linalg.norm(w.astype(float))
+        limit = (10.9 * np.log2(leaves) + 14.2) * UNIT[dtype] * size
+        assert np.all(np.abs(image(x, w) - truth) <= limit[:, None, None])
+
+
+@pytest.mark.parametrize("dtype", "fd")
+def test_a_sample_of_an_image_meets_every_tap_at_its_place(dtype):
+    w = np.arange(1.0, 7 * 40 + 1).reshape(7, 40).astype(dtype)
+    for place in ((0, 0), (6, 39), (7, 40), (8, 31), (15, 63), (3, 32)):
+        x = np.zeros((1, 16, 64), dtype)
+        x[(0, *place)] = 1
+        views = np.lib.stride_tricks.sliding_window_view(x[0], w.shape)
+        assert_array_equal(np.rint(image(x, w))[0], (views * w).sum(axis=(2, 3)))
+
+
+@pytest.mark.parametrize("dtype", "fd")
+def test_tiles_are_read_from_an_image_and_written_into_one(dtype):
+    rng = np.random.default_rng(7)
+    big, w = rng.standard_normal((60, 200)).astype(dtype), rng.standard_normal((5, 9)).astype(dtype)
+    step, (a, b) = (12, 56), big.strides
+    shape = (4, 3, 1, 16, 64)
+    tiles = as_strided(big, shape, (step[0] * a, step[1] * b, 0, a, b), writeable=False)
+    plain = image(tiles.reshape(12, 16, 64), w).reshape(4, 3, 1, *step)
+    target = np.full((48, 170), 5, dtype)
+    a, b = target.strides
+    out = as_strided(target, (*shape[:3], *step), (step[0] * a, step[1] * b, 0, a, b))
+    limits = guard.Limits(0.0, 50.0)
+    taps = tree.prepare(w.astype(float), (16, 64), big.dtype)
+    found, alone = taps.survey(tiles, out, w.shape, limits), guard.survey(tiles, w.shape, step, limits)
+    assert_array_equal(target[:, :168].reshape(4, 12, 3, 56).swapaxes(1, 2), plain[:, :, 0])
+    assert np.all(target[:, 168:] == 5)
+    for name in ("energy", "low", "peak", "spread"):
+        np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-5)
+
+
+@pytest.mark.parametrize("boundary", ["zero", "reflect", ("constant", 2.0)])
+@pytest.mark.parametrize("dtype", "fd")
+def test_images_go_that_way_and_agree_with_the_direct_sum(dtype, boundary):
+    rng = np.random.default_rng(11)
+    x, h = rng.standard_normal((300, 401)).astype(dtype), rng.standard_normal((17, 23)).astype(dtype)
+    plan = firconv.plan(x, h, "same", method="overlap_save", boundary=boundary)
+    assert tree.serves(plan.decision.lengths, x.dtype)
+    direct = firconv.convolve(x, h, "same", method="direct", boundary=boundary)
+    scale = np.abs(x).max() * np.abs(h).sum()
+    assert np.abs(plan(x) - direct).max() <= 16 * UNIT[dtype] * scale
+    assert_array_equal(plan(x, workers=1), plan(x, workers=2))
+
+
+def test_the_end_of_an_image_is_as_accurate_as_its_middle():
+    """Few and small samples lie under the taps at a corner between zeros: it is summed directly, as promised."""
+    rng = np.random.default_rng(12)
+    x, h = rng.standard_normal((256, 256)).astype("f"), rng.standard_normal((21, 21)).astype("f")
+    x[:10, :10] *= 1e-5
+    y = firconv.convolve(x, h, "full", method="overlap_save")
+    truth = firconv.convolve(x.astype("d"), h.astype("d"), "full", method="direct")
+    near = np.sqrt(firconv.convolve(x.astype("d") ** 2, np.ones((21, 21)), "full", method="direct"))
+    assert np.all(np.abs(y - truth) <= 1e-4 * near * np.linalg.norm(h))

@@ -53,7 +53,7 @@ class Line(Protocol):
     def survey(
         self, x: NDArray[Any], out: NDArray[Any], taps: tuple[int, ...], limits: guard.Limits
     ) -> guard.Survey | None:
-        """Filter blocks (…, 1, *N) and measure them in the same pass; None, and nothing done, where `out` forbids it."""
+        """Filter blocks (…, 1, *N) and measure them in one pass; None, and nothing done, where `out` forbids it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -304,11 +304,11 @@ def _judge(
     wild = found.spread > limits.room
     factor = guard.factor(spectrum.dtype, spectrum.levels, tau)
     unsure = np.zeros(out.shape, bool)
-    if _plain_line(spectrum) and not wild.any():
+    if _long(spectrum) and not wild.any():
         for place in _places(batch, suspect):
-            where, failed, zero = guard.judge_line(x[place], blocks[place], spectrum.taps[0], wanted[0], factor)
-            unsure[place][:, where] = failed
-            out[place][:, where][..., zero] = 0
+            box, failed, zero = guard.judge_near(x[place], blocks[place], spectrum.taps, wanted, factor)
+            unsure[place][:, *box] = failed
+            out[place][:, *box][:, zero] = 0
         return unsure if unsure.any() else None
     places = _places(batch, suspect)
     for some in (places[i : i + CHUNK] for i in range(0, len(places), CHUNK)):
@@ -324,9 +324,10 @@ def _judge(
     return unsure if unsure.any() else None
 
 
-def _plain_line(spectrum: Spectrum) -> bool:
-    """One axis, every tap stored, and enough of them for the few passes of `guard.judge_line`."""
-    return len(spectrum.lengths) == 1 and spectrum.support is None and spectrum.taps[0] * CHUNK >= spectrum.lengths[0]
+def _long(spectrum: Spectrum) -> bool:
+    """All taps stored, and so many along each axis that `guard.judge_near` makes few passes."""
+    few = any(k * CHUNK < n for k, n in zip(spectrum.taps, spectrum.lengths, strict=True))
+    return spectrum.support is None and not few
 
 
 def correlate_integers(

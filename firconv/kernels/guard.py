@@ -410,45 +410,57 @@ class Footprints:
         return above + spread > RANGE
 
 
-def judge_line(
-    x: NDArray[Any], given: NDArray[Any], k: int, wanted: int, factor: float
-) -> tuple[slice, NDArray[np.bool_], NDArray[np.bool_]]:
-    """`Footprints.judge` for a block (I, N) of one axis and k taps, all stored: which outputs, and both answers.
+def judge_near(
+    x: NDArray[Any], given: NDArray[Any], taps: tuple[int, ...], wanted: tuple[int, ...], factor: float
+) -> tuple[tuple[slice, ...], NDArray[np.bool_], NDArray[np.bool_]]:
+    """`Footprints.judge` for a block (I, *N) and taps (*K,), all stored: a box of outputs, and both answers for these.
 
     Sub-blocks of a quarter of the taps vouch for most outputs, as in `measure`; only the others are looked at.
     """
     power = np.square(x.real, dtype=np.float64).sum(axis=0)
     if x.dtype.kind == "c":
         power += np.square(x.imag, dtype=np.float64).sum(axis=0)
-    need = 1.001 * factor**2 * power.sum()
-    m = -(-k // 4)
-    columns = np.add.reduceat(power, np.arange(0, power.size, m))
-    weak = np.flatnonzero(_runs(columns, (k + 1) // m - 1, -(-(wanted - 1) // m) + 1) < need)
-    if not weak.size:
-        return slice(0, 0), np.zeros(0, bool), np.zeros(0, bool)
-    begin, end = max(0, (int(weak[0]) - 1) * m + 1), min(wanted, int(weak[-1]) * m + 1)
-    failed = _runs(power[begin : end + k - 1], k, end - begin) < need
+    need, sizes, coarse = 1.001 * factor**2 * power.sum(), [-(-k // 4) for k in taps], power
+    for axis, (m, k, n) in enumerate(zip(sizes, taps, wanted, strict=True)):
+        coarse = np.add.reduceat(coarse, np.arange(0, power.shape[axis], m), axis=axis)
+        coarse = _runs(coarse, (k + 1) // m - 1, -(-(n - 1) // m) + 1, axis)
+    weak = np.nonzero(coarse < need)
+    if not weak[0].size:
+        return tuple(slice(0, 0) for _ in taps), *np.zeros((2, *(0 for _ in taps)), bool)
+    box = tuple(
+        slice(max(0, (int(w.min()) - 1) * m + 1), min(n, int(w.max()) * m + 1))
+        for w, m, n in zip(weak, sizes, wanted, strict=True)
+    )
+    reads = tuple(slice(b.start, b.stop + k - 1) for b, k in zip(box, taps, strict=True))
+
+    def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        for axis, (b, k) in enumerate(zip(box, taps, strict=True)):
+            values = _runs(values, k, b.stop - b.start, axis)
+        return values
+
+    failed = sums(power[reads]) < need
     silent = np.zeros(failed.shape, bool)
     if failed.any():
-        present = (np.isfinite(given) & (given != 0))[:, begin : end + k - 1].sum(axis=0, dtype=np.float64)
-        silent = _runs(present, k, end - begin) == 0
-    return slice(begin, end), failed & ~silent, silent
+        near = given[(slice(None), *reads)]
+        silent = sums((np.isfinite(near) & (near != 0)).sum(axis=0, dtype=np.float64)) == 0
+    return box, failed & ~silent, silent
 
 
-def _runs(x: NDArray[np.float64], k: int, n: int) -> NDArray[np.float64]:
-    """Sums of the n runs of k numbers of x: a part that they share, what is before it and what is behind.
+def _runs(x: NDArray[np.float64], k: int, n: int, axis: int) -> NDArray[np.float64]:
+    """Sums of the n runs of k numbers along an axis: a part that some share, what is before it and what is behind.
 
     Nothing is ever subtracted, so a small sum next to large ones keeps its digits.
     """
-    out = np.empty(n)
+    x = x.swapaxes(0, axis)
+    out = np.empty((n, *x.shape[1:]))
     for first in range(0, n, k):
         count = min(k, n - first)
         run, core = x[first : first + count + k - 1], count - 1
         sums = out[first : first + count]
-        sums[:] = run[core:k].sum()
-        sums[:core] += np.cumsum(run[:core][::-1])[::-1]
-        sums[1:] += np.cumsum(run[k:])
-    return out
+        sums[:] = run[core:k].sum(axis=0)
+        sums[:core] += np.cumsum(run[:core][::-1], axis=0)[::-1]
+        sums[1:] += np.cumsum(run[k:], axis=0)
+    return out.swapaxes(0, axis)
 
 
 def _circular(x: NDArray[Any], taps: NDArray[Any], dims: int) -> NDArray[np.float64]:

@@ -12,9 +12,9 @@ whose loop runs over neighbouring samples, and the way back is 2a = p + q, 2b = 
 y = Σ_j x[j]·r_j with r_j the taps' coefficients turned by j places, c·h beyond the end: a window that slides over 2L
 numbers. The order of the leaves is the order of the splits, and nobody needs to know it.
 
-An image of N₁ × N₂ samples is the polynomial Σ (x[r, n] + i·x[r + N₁/2, n])·sʳ·tⁿ modulo s^{N₁/2} − i and t^{N₂} + 1. It
-is split along s down to single rows, and these along t as a block is. In memory a node of rows is one run of numbers,
-so the same functions do both; a block of one axis is an image with one row of M coefficients, modulo t^M − i.
+An image of N₁ × N₂ samples is the polynomial Σ (x[r, n] + i·x[r + N₁/2, n])·sʳ·tⁿ modulo s^{N₁/2} − i and t^{N₂} + 1.
+It is split along s down to single rows, and these along t as a block is. In memory a node of rows is one run of
+numbers, so the same functions do both; a block of one axis is an image with one row of M coefficients, modulo t^M − i.
 
 Rounding, with u the unit roundoff and P = M/L leaves: a split errs by (1 + √2)·u of its norm and as much as u for its
 twiddle, a step back by 4·u, a leaf by 10·u·‖x‖·‖h‖ in each part. Taps and block go down, the product comes up:
@@ -48,7 +48,7 @@ BRANCH = 1 << 13  # bytes of the real parts of the largest node that is finished
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tree:
-    """Taps ready for blocks of one size: their leaves, doubled for the sliding window, and the twiddles of both axes."""
+    """Taps ready for blocks of one size: leaves, doubled for the sliding window, and twiddles of both axes."""
 
     leaves: NDArray[Any]
     down: NDArray[Any]
