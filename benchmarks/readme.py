@@ -20,6 +20,9 @@ KINDS = (
     ("2048² image, Gaussian σ 1 to 10", ("gaussian/",)),
     ("160³ volume, 5³", ("volume/all",)),
     ("64 samples, 9 taps, one call", ("small/scipy",)),
+    ("layers, dense 3×3", tuple(f"layer/3x3/{name}" for name in ("64x56", "128x28", "256x14", "64x224", "512x7"))),
+    ("layers, 1×1 or with stride", ("layer/1x1/", "layer/stem", "layer/3x3/stride")),
+    ("layers, depthwise", ("layer/depthwise/",)),
 )
 
 

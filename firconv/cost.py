@@ -36,27 +36,27 @@ class Machine:
     line32, line64 : one sample of a long line's three transforms, per log2 of the length
     """
 
-    mac32: float = 2.8e-11
-    mac64: float = 5.6e-11
+    mac32: float = 2.35e-11
+    mac64: float = 4.7e-11
     mac_int: float = 9e-10
-    row: float = 1.28e-07
-    tile: float = 2.9e-05
-    copy32: float = 3.5e-10
-    copy64: float = 7.2e-10
-    fft32: float = 3.9e-10
-    fft64: float = 6.6e-10
-    block32: float = 2.8e-09
-    block64: float = 4e-09
-    call: float = 0.000166
-    axis: float = 0.53
+    row: float = 9.6e-08
+    tile: float = 1.2e-05
+    copy32: float = 2.9e-10
+    copy64: float = 5.7e-10
+    fft32: float = 3.1e-10
+    fft64: float = 3.5e-10
+    block32: float = 2.1e-09
+    block64: float = 3.3e-09
+    call: float = 7e-05
+    axis: float = 0.99
     far: float = 2.0
-    tree32: float = 4e-11
-    tree64: float = 1.5e-10
-    leaf32: float = 2.7e-09
-    leaf64: float = 2.6e-09
-    line32: float = 8.4e-10
-    line64: float = 1.62e-09
-    provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 3), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
+    tree32: float = 6.5e-11
+    tree64: float = 1.45e-10
+    leaf32: float = 6e-10
+    leaf64: float = 6e-10
+    line32: float = 4.2e-10
+    line64: float = 7.5e-10
+    provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 4), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
 
     def mac(self, real: str) -> float:
         """Seconds of one multiply-add in a real dtype."""
@@ -193,6 +193,8 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
 TREE = {1: ((1 << 7, 1 << 16),), 2: ((1 << 4, 1 << 10), (1 << 6, 1 << 10))}
 #: Blocks that cost about as much as the guard's closer look at one block with an end of the signal in it.
 ENDS = 2.0
+#: Copies in memory that cost about as much as turning columns into lines, and as the short rows of tiles.
+TURN, ROWS = 8.0, 4.0
 
 
 def plain(problem: Problem, is_complex: bool) -> bool:
@@ -203,28 +205,33 @@ def plain(problem: Problem, is_complex: bool) -> bool:
 
 def by_tree(problem: Problem, is_complex: bool, lengths: tuple[int, ...]) -> bool:
     """True where blocks of these lengths are split by `kernels.tree` rather than transformed."""
-    if not plain(problem, is_complex):
+    sizes = [n for n in lengths if n > 1]
+    if not plain(problem, is_complex) or len(sizes) not in TREE:
         return False
-    ranges = TREE[len(problem.filtered)]
-    found = zip((lengths[a] for a in problem.filtered), ranges, strict=True)
-    return all(least <= n <= most and n & (n - 1) == 0 for n, (least, most) in found)
+    return all(lo <= n <= hi and n & (n - 1) == 0 for n, (lo, hi) in zip(sizes, TREE[len(sizes)], strict=True))
 
 
 def _tree(problem: Problem, wide: bool, lengths: tuple[int, ...], m: Machine) -> Work:
-    filtered, size = problem.filtered, prod(lengths)
-    lines = problem.groups * prod(problem.outputs) / prod(problem.outputs[a] for a in filtered)
-    blocks = lines * prod(
-        ceil(problem.outputs[a] / max(1, lengths[a] - problem.lattices[a].reach + 1)) for a in filtered
-    )
+    axes = [a for a, n in enumerate(lengths) if n > 1]
+    size, along = prod(lengths), {a: ceil(problem.outputs[a] / _kept(problem, lengths, a)) for a in axes}
+    blocks = problem.groups * prod(problem.outputs) / prod(problem.outputs[a] for a in axes) * prod(along.values())
     per, fixed = (m.tree64, m.leaf64) if wide else (m.tree32, m.leaf32)
     samples, banks = blocks * size, problem.groups
     calls = banks * max(1.0, min(8.0, samples / banks / (1 << 16)), samples / banks / (1 << 18))
-    ends = 2 * lines * ENDS * size if len(filtered) == 1 else 0.0
-    copies = samples * (m.copy64 if wide else m.copy32) * (len(filtered) - 1)  # tiles overlap all around
+    single = problem.filtered[0] if len(problem.filtered) == 1 else None
+    ends = 2 * ENDS * samples / along[single] if single is not None else 0.0
+    moves = ROWS * (len(axes) - 1)
+    if single is not None and len(axes) == 1 and prod(problem.outputs[single + 1 :]) > 1:
+        moves = TURN
+    copies = samples * (m.copy64 if wide else m.copy32) * moves
     seconds = (samples + ends) * (per * log2(size) + fixed) + copies + m.call * (calls + 1)  # ends are by themselves
     leaf = 4 if wide else 8
-    macs = blocks * size * (4 * log2(size / (2 * leaf)) + 2 * leaf)
+    macs = samples * (4 * log2(size / (2 * leaf)) + 2 * leaf)
     return Work(macs, seconds, int(size * 4 * (4 if wide else 2)), calls + 1)
+
+
+def _kept(problem: Problem, lengths: tuple[int, ...], axis: int) -> int:
+    return max(1, lengths[axis] - problem.lattices[axis].reach + 1)
 
 
 def long_fourier(problem: Problem, real: str, is_complex: bool, m: Machine) -> Work:

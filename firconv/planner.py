@@ -355,14 +355,19 @@ class _Considered:
         """Powers of two for blocks that `kernels.tree` can split, from the taps' length to that of everything."""
         if self.real not in ("float32", "float64") or not cost.plain(self.problem, self.complex):
             return []
-        filtered, reach = self.problem.filtered, [a.reach for a in self.problem.lattices]
+        filtered, reach = tuple(self.problem.filtered), [a.reach for a in self.problem.lattices]
         if len(filtered) == 1 and 8 * reach[filtered[0]] > self.problem.outputs[filtered[0]]:
             return []  # the ends, where the guard looks closely, are much of it
-        sizes = {a: (1,) for a in range(len(whole))} | {
-            a: tuple(n for n in _powers(*ends) if 2 * reach[a] <= n < min(2 * whole[a], 64 * reach[a]))
-            for a, ends in zip(filtered, cost.TREE[len(filtered)], strict=True)
-        }
-        return list(product(*(sizes[a] for a in range(len(whole)))))
+        last = len(whole) - 1
+        beside = () if len(filtered) > 1 or last in filtered else (last,)  # columns are split side by side
+        found: list[tuple[int, ...]] = []
+        for some in {filtered, filtered + beside}:
+            sizes: dict[int, tuple[int, ...]] = {a: (1,) for a in range(len(whole))}
+            for a, ends in zip(some, cost.TREE[len(some)], strict=True):
+                room = min(2 * whole[a], 64 * reach[a]) if a in filtered else 2 * self.problem.outputs[a]
+                sizes[a] = tuple(n for n in _powers(*ends) if 2 * reach[a] <= n < room)
+            found += product(*(sizes[a] for a in range(len(whole))))
+        return found
 
 
 def _powers(least: int, most: int) -> list[int]:

@@ -224,3 +224,27 @@ def test_the_end_of_an_image_is_as_accurate_as_its_middle():
     y, truth = plan(x), firconv.convolve(x.astype("d"), h.astype("d"), "full", method="direct")
     near = np.sqrt(firconv.convolve(x.astype("d") ** 2, np.ones(h.shape), "full", method="direct"))
     assert np.all(np.abs(y - truth) <= 1e-4 * near * np.linalg.norm(h))
+
+
+@pytest.mark.parametrize("boundary", ["zero", "reflect"])
+@pytest.mark.parametrize("shape", [(3000, 120), (2, 3000, 250)])
+def test_columns_are_split_side_by_side(shape, boundary):
+    """A filter along another axis than the last: blocks of 64 columns and more, of which none is turned into a line."""
+    rng = np.random.default_rng(13)
+    x, h, axis = rng.standard_normal(shape), rng.standard_normal(200), len(shape) - 2
+    plan = firconv.plan(x, h, "same", axes=axis, boundary=boundary, method="overlap_save")
+    assert tree.serves(plan.decision.lengths[-2:], x.dtype)
+    direct = firconv.convolve(x, h, "same", axes=axis, boundary=boundary, method="direct")
+    assert np.abs(plan(x) - direct).max() <= 16 * UNIT["d"] * np.abs(x).max() * np.abs(h).sum()
+
+
+def test_columns_of_a_stream_have_the_bits_of_the_whole():
+    rng = np.random.default_rng(14)
+    x, h = rng.standard_normal((5000, 128)), rng.standard_normal(300)
+    plan = firconv.plan(x, h, "full", axes=0, method="overlap_save")
+    assert tree.serves(plan.decision.lengths, x.dtype)
+    stream, parts, at = plan.stream(), [], 0
+    for n in (1, 700, 64, 2000, 5000):
+        parts.append(stream.push(x[at : at + n]))
+        at += n
+    assert_array_equal(np.concatenate([*parts, stream.flush()]), plan(x))
