@@ -219,7 +219,7 @@ def _even(n: int, most: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """For the places of the three axes, which sample: the arguments of ``kernels.dense.strip``."""
+    """For the places of the three axes, which sample: the arguments of ``kernels.strips``."""
 
     index: tuple[np.ndarray, ...]
     plain: np.ndarray
@@ -234,8 +234,8 @@ class Maps:
         return cls(kept, plain(kept[-1], step), step) if len(kept) == AXES else None
 
 
-def reading(geometry: Geometry, maps: Maps, block: Block, channels: tuple[int, int]) -> tuple[Any, ...]:
-    """All arguments of ``kernels.dense.strip`` but its arrays, for channels c0 … c1 of a block's group."""
+def reading(geometry: Geometry, maps: Any, block: Block, channels: tuple[int, int]) -> tuple[Any, ...]:
+    """All arguments of ``kernels.strips`` but its arrays, for channels c0 … c1 of a block's group."""
     p, signal = geometry.problem, geometry.signal
     low, count = block.group * p.channels_in + channels[0], channels[1] - channels[0]
     return _arguments(geometry, maps, (p.groups * p.channels_in, *signal), block.images, (low, low + count), block)
@@ -262,13 +262,18 @@ def read(
 
     `known` is what `reading` returned.
     """
-    from firconv.kernels import dense as kernel
+    from firconv.kernels import strips as kernel
 
-    if maps is not None:
-        known = known or reading(geometry, maps, block, channels)
-        kernel.strip(x.reshape(-1), *known, out)
-        return
-    axes = geometry.axes  # extended by the general rules first
+    if maps is None:
+        x, known = extended(geometry, block, channels, x)
+    kernel.strip(x.reshape(-1), *(known or reading(geometry, maps, block, channels)), out)
+
+
+def extended(
+    geometry: Geometry, block: Block, channels: tuple[int, int], x: np.ndarray
+) -> tuple[np.ndarray, tuple[Any, ...]]:
+    """For rules that are no selection: what a block reads, extended, and how ``kernels.strips`` then reads it."""
+    axes = geometry.axes
     low, count = block.group * geometry.problem.channels_in + channels[0], channels[1] - channels[0]
     x = _extended(geometry, block, low, count, x)
     steps = [a.lattice.in_parts for a in axes]
@@ -277,8 +282,7 @@ def read(
         for a, n, s in zip(axes, geometry.places(block), steps, strict=True)
     )
     own = Maps(index, plain(index[-1], steps[-1]), steps[-1])
-    known = _arguments(geometry, own, x.shape[1:], (0, x.shape[0]), (0, count), block, (0,) * AXES)
-    kernel.strip(x.reshape(-1), *known, out)
+    return x, _arguments(geometry, own, x.shape[1:], (0, x.shape[0]), (0, count), block, (0,) * AXES)
 
 
 def _extended(geometry: Geometry, block: Block, low: int, count: int, x: np.ndarray) -> np.ndarray:
