@@ -22,7 +22,15 @@ from numba.core import types
 from numba.extending import lower_builtin, type_callable
 
 from firconv.kernels.lanes import (
-    Lanes, _address, _lower_load, _lower_store, _splat, _sums, fma, load, store,
+    Lanes,
+    _address,
+    _lower_load,
+    _lower_store,
+    _splat,
+    _sums,
+    fma,
+    load,
+    store,
 )  # fmt: skip
 
 _turn = threading.Lock()

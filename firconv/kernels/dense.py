@@ -20,14 +20,14 @@ from numba import boolean, int64
 
 from firconv.kernels.bunches import bunch, fmas, loads, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import lanes, load, spread, store, width
+from firconv.kernels.lanes import item, lanes, load, put, spread, store, width
 from firconv.kernels.strips import copied
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
 VECTORS = 3  # of a tile; with four output channels: 12 sums, three vectors of samples and one weight are 16 registers
 CHUNK = 192  # taps of a panel, which stays in the first-level cache
-TILES = 1  # tiles whose panels are filled together
+TILES = 4  # tiles whose panels are filled together
 OUTS = 24  # output channels whose weights of a chunk stay in the first-level cache
 
 # numbers of a block: arguments of the copy, then the range of its parts
@@ -37,9 +37,9 @@ COPY, BOX, PARTS, BLOCK = 13, 23, 23, 25
 # of the outputs along channels
 OFFSETS, TAPS, WEIGHTS, FIRST, LAST, BIAS, COUNT, SOURCE, TARGET, CHANNEL, PART = 0, 1, 2, 3, 4, 5, 6, 10, 14, 19, 20
 
-# numbers of a tile: positions, pieces, whether its outputs follow each other; then of each piece the lane where it
-# begins, its first sample, its first output
-POSITIONS, PIECES, STRAIGHT, HEAD, TILE = 0, 1, 2, 3, 80
+# numbers of a tile: positions, pieces, moves of a vector, whether its outputs follow each other; then of each piece the
+# lane where it begins and its first output, and of each move its lane and its first sample
+POSITIONS, PIECES, MOVED, STRAIGHT, HEAD, MOVES, TILE = 0, 1, 2, 3, 4, 56, 112
 
 
 # --- gathering ------------------------------------------------------------------------------------------------------
@@ -50,58 +50,59 @@ def _pieces(part: Any, p: int, size: int, lane: int, tiles: Any, at: int) -> Non
     """Cut the tile of `size` positions from p on, or those that are left, into pieces of rows; vectors of `lane`."""
     planes, deep, wide = part[COUNT + 1], part[COUNT + 2], part[COUNT + 3]
     count = min(size, part[COUNT] * planes * deep * wide - p)
-    q, n, straight = 0, 0, count % lane == 0 and part[TARGET + 4] == 1
+    q, t, m, straight = 0, at + HEAD, at + MOVES, count % lane == 0 and part[TARGET + 4] == 1
     while q < count:
         row, column = (p + q) // wide, (p + q) % wide
         plane, j = row // deep, row % deep
         image, i = plane // planes, plane % planes
-        t = at + HEAD + 3 * n
-        tiles[t] = q
-        tiles[t + 1] = part[SOURCE] + image * part[SOURCE + 1] + i * part[SOURCE + 2] + j * part[SOURCE + 3] + column
+        source = part[SOURCE] + image * part[SOURCE + 1] + i * part[SOURCE + 2] + j * part[SOURCE + 3] + column
         target = part[TARGET] + image * part[TARGET + 1] + i * part[TARGET + 2] + j * part[TARGET + 3]
-        tiles[t + 2] = target + column * part[TARGET + 4]
-        straight = straight and tiles[t + 2] == tiles[at + HEAD + 2] + q
-        q += min(wide - column, count - q)
-        n += 1
-    tiles[at + HEAD + 3 * n] = count
-    tiles[at + POSITIONS] = count
-    tiles[at + PIECES] = n
-    tiles[at + STRAIGHT] = straight
+        tiles[t], tiles[t + 1] = q, target + column * part[TARGET + 4]
+        straight = straight and tiles[t + 1] == tiles[at + HEAD + 1] + q
+        some = min(wide - column, count - q)
+        for k in range(0, some, lane):
+            tiles[m], tiles[m + 1] = q + k, source + k
+            m += 2
+        q += some
+        t += 2
+    tiles[t] = count
+    tiles[at + POSITIONS], tiles[at + STRAIGHT] = count, straight
+    tiles[at + PIECES], tiles[at + MOVED] = (t - at - HEAD) // 2, (m - at - MOVES) // 2
 
 
 @compiled(references=False)
 def _gather(x: Any, offsets: Any, first: int, last: int, tiles: Any, at: int, panels: Any, to: int) -> None:
-    """panels[to + (k − first)·size + q] = x[offset[k] + …] for the pieces of one tile, filled up to whole vectors.
+    """panels[to + (k − first)·size + q] = x[offset[k] + …] for the positions of one tile, filled up to whole vectors.
 
     Vectors overrun a piece; the next piece, or line, is written over that.
     """
     whole, one = spread(panels.dtype.type(0), 3, 1), spread(panels.dtype.type(0), 1, 1)
-    size, n, lane = width(whole), tiles[at + PIECES], width(one)
+    size, lane, moves = width(whole), width(one), tiles[at + MOVED]
     count = (tiles[at + POSITIONS] + lane - 1) // lane * lane
-    end = len(x) - offsets[last - 1]
-    if n == 1 and count == size and tiles[at + HEAD + 1] + size <= end:
+    start, end = at + MOVES, at + MOVES + 2 * moves
+    if tiles[end - 1] + lane > len(x) - offsets[last - 1]:  # the end of x itself
         for k in range(first, last):
-            store(panels, to + (k - first) * size, load(x, tiles[at + HEAD + 1] + offsets[k], whole))
-        return
-    for k in range(first, last):
-        line = to + (k - first) * count
-        for t in range(at + HEAD, at + HEAD + 3 * n, 3):
-            i, some = tiles[t + 1], tiles[t + 3] - tiles[t]
-            for j in range(0, some, lane):
-                if i + j + lane <= end:
-                    store(panels, line + tiles[t] + j, load(x, i + offsets[k] + j, one))
-                else:
-                    for m in range(j, some):
-                        panels[line + tiles[t] + m] = x[i + offsets[k] + m]
+            for t in range(start, end, 2):
+                for j in range(min(lane, tiles[at + POSITIONS] - tiles[t])):
+                    panels[to + (k - first) * count + tiles[t] + j] = x[tiles[t + 1] + offsets[k] + j]
+    elif tiles[at + PIECES] == 1 and count == size:
+        for k in range(first, last):
+            store(panels, to + (k - first) * size, load(x, item(tiles, start + 1) + item(offsets, k), whole))
+    else:
+        for k in range(first, last):
+            line, i = to + (k - first) * count, item(offsets, k)
+            for t in range(start, end, 2):
+                store(panels, line + item(tiles, t), load(x, item(tiles, t + 1) + i, one))
 
 
 @compiled(references=False)
 def _scatter(sums: Any, at: int, part: Any, tiles: Any, tile: int, out: Any, to: int) -> None:
     """Write one channel's sums of a tile piece by piece."""
     step = part[TARGET + 4]
-    for t in range(tile + HEAD, tile + HEAD + 3 * tiles[tile + PIECES], 3):
-        for j in range(tiles[t + 3] - tiles[t]):
-            out[to + tiles[t + 2] + j * step] = sums[at + tiles[t] + j]
+    for t in range(tile + HEAD, tile + HEAD + 2 * tiles[tile + PIECES], 2):
+        i, source = to + tiles[t + 1], at + tiles[t]
+        for j in range(tiles[t + 2] - tiles[t]):
+            put(out, i + j * step, item(sums, source + j))
 
 
 # --- summing --------------------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def _rows(
         return
     acc = fmas(bias, rows(o, end, 1, len(start)), part[BIAS], one, acc)
     if tiles[tile + STRAIGHT]:
-        stores(out, rows(o, end, part[CHANNEL], len(start)), tiles[tile + HEAD + 2], acc)
+        stores(out, rows(o, end, part[CHANNEL], len(start)), tiles[tile + HEAD + 1], acc)
         return
     stores(sums, places, room, acc)
     for c in range(o, min(o + len(start), end + 1)):

@@ -17,7 +17,7 @@ every lane and for scalars too, or a product and a sum on processors that have n
     top(v, m)                   the larger of both, lane by lane; NaN where either is NaN
     ratio(a, b)                 the quotient a/b, lane by lane
     evens(a, b)                 every second lane of a single vector a and of b behind it, as one vector
-    item(x, i)                  one sample
+    item(x, i), put(out, i, v)  one sample, read or written
     turn(x, i, gap, out, j, step)    a square of L × L samples of x, rows `gap` apart, into out with its columns as rows
 
 `width` and `gap` are literals in the source. Indices are not checked, and negative ones do not wrap.
@@ -153,6 +153,11 @@ def item(x: np.ndarray, i: int) -> Any:
     return x.flat[i]
 
 
+def put(out: np.ndarray, i: int, value: Any) -> None:
+    """Write one sample of flat memory."""
+    out[i] = value
+
+
 def turn(x: np.ndarray, i: int, gap: int, out: np.ndarray, j: int, step: int) -> None:
     """out[j + a·step + b] = x[i + b·gap + a] for a, b < L."""
     n = np.arange(lanes(x))
@@ -183,6 +188,7 @@ type_callable(ratio)(lambda context: lambda a, b: a)
 type_callable(evens)(lambda context: lambda a, b: a if a.width == 1 else None)
 type_callable(turn)(lambda context: lambda x, i, gap, out, j, step: types.none)
 type_callable(item)(lambda context: lambda x, i: x.dtype)
+type_callable(put)(lambda context: lambda out, i, value: types.none)
 
 
 # --- their machine code ---------------------------------------------------------------------------------------------
@@ -332,6 +338,12 @@ def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
 @lower_builtin(item, types.Array, types.Integer)
 def _lower_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.load(_address(context, builder, sig.args[0], args[0], args[1]))
+
+
+@lower_builtin(put, types.Array, types.Integer, types.Number)
+def _lower_put(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    builder.store(args[2], _address(context, builder, sig.args[0], args[0], args[1]))
+    return context.get_dummy_value()
 
 
 def _multiply_add(builder: Any, w: Any, v: Any, acc: Any) -> Any:

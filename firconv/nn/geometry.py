@@ -6,7 +6,7 @@ Every layer is one of three spatial axes here; with fewer, axes of length one st
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -17,10 +17,10 @@ from firconv import boundary as bd
 from firconv.problem import IDLE, Ints, Lattice, Problem
 
 AXES = 3
-NEAR = 384 << 10  # bytes of a block's sums: they stay in the second-level cache
 SAMPLES = 1 << 20  # bytes of a block's samples: of these, some channels at a time
-TASKS = 8  # blocks at the least, so that threads share evenly
-LEAST = 128  # positions of a block worth reading all the weights for
+TASKS = 8  # pieces of the weights' gradient at the least, so that threads share evenly
+LEAST = 96  # positions of a block worth reading all the weights for
+TILE = 96  # bytes of positions that the kernel sums at a time
 
 
 # ── one axis ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,14 +171,17 @@ class Block:
     channels: tuple[int, int]
 
 
-def blocks(geometry: Geometry) -> list[Block]:
-    """All outputs cut into blocks that fit the cache; depends on the problem only."""
+def blocks(geometry: Geometry, workers: int) -> list[Block]:
+    """All outputs cut into blocks that fit the cache, so that workers share evenly.
+
+    Where positions are too few for that, channels are shared; each share then reads the samples for itself.
+    """
     p = geometry.problem
     lengths = (p.signal[0], *(a.periods for a in geometry.axes))
-    tile = _tile(geometry, lengths)
+    tile = _tile(geometry, lengths, workers)
     count = p.groups * prod(-(-n // t) for n, t in zip(lengths, tile, strict=True))
-    pieces = max(1, min(round(TASKS / count), p.channels_out // 24))
-    outs = -(-p.channels_out // (6 * pieces)) * 6
+    shares = min(-(-workers // count), -(-p.channels_out // 24))
+    outs = -(-p.channels_out // (8 * shares)) * 8
     cuts = [[(lo, min(t, n - lo)) for lo in range(0, n, t)] for n, t in zip(lengths, tile, strict=True)]
     return [
         Block(g, (n[0], n[0] + n[1]), (a[0], b[0], c[0]), (a[1], b[1], c[1]), (o, min(o + outs, p.channels_out)))
@@ -188,13 +191,36 @@ def blocks(geometry: Geometry) -> list[Block]:
     ]
 
 
-def _tile(geometry: Geometry, lengths: Ints) -> list[int]:
-    """Images, planes, rows and columns of a block."""
+def _tile(geometry: Geometry, lengths: Ints, workers: int) -> list[int]:
+    """Images, planes, rows and columns of a block: whole rows if they fit, then rows, and so on."""
     p = geometry.problem
     room = max(256, SAMPLES // (p.dtype.itemsize * p.channels_in * geometry.phases))
-    shares = max(1, TASKS // p.groups)
-    reach = [0, *(a.lattice.reach - 1 for a in geometry.axes)]
-    return tile(geometry, lengths, min(room, max(LEAST, prod(map(sum, zip(lengths, reach, strict=True))) // shares)))
+    reach, found = [0, *(a.lattice.reach - 1 for a in geometry.axes)], [1, 1, 1, 1]
+    for axis in (3, 2, 1, 0):
+        inner = prod(t + r for t, r in zip(found[axis + 1 :], reach[axis + 1 :], strict=True))
+        most = max(1, room // inner - (reach[axis] if axis else 0))
+        unit = TILE // p.dtype.itemsize if axis == 3 else 1
+        outer = p.groups * prod(lengths[:axis])
+        cost = partial(_cost, lengths[axis], prod(found[axis + 1 :]), reach[axis], outer, workers, p.dtype.itemsize)
+        pieces = range(-(-lengths[axis] // most), -(-lengths[axis] // most) + 8 * workers)
+        lengths_of = {min(lengths[axis], _whole(-(-lengths[axis] // n), unit)) for n in pieces}
+        found[axis] = min(sorted(lengths_of, reverse=True), key=cost)
+        if found[axis] < lengths[axis]:
+            break
+    return found
+
+
+def _cost(whole: int, inner: int, reach: int, outer: int, workers: int, itemsize: int, t: int) -> float:
+    """Relative time with an axis cut into pieces of t.
+
+    Samples are read twice near the ends of a piece; tiles are filled up; weights are read for every piece; and the
+    workers' shares are uneven.
+    """
+    count, tiles = outer * -(-whole // t), t * inner * itemsize / TILE
+    filled = (int(tiles) + (0, 0.5, 0.75, 1)[-int(-3 * (tiles % 1) // 1)]) / tiles
+    few = 1 + (0.0 if t == whole else max(0.0, LEAST / (t * inner) - 1))
+    share = min(-(-count // workers) * t, outer * whole) * workers / (outer * whole)
+    return (1 + 0.15 * reach / t) * filled * few * share * (1 + 0.25 / count)
 
 
 def tile(geometry: Geometry, lengths: Ints, room: int) -> list[int]:
@@ -206,6 +232,10 @@ def tile(geometry: Geometry, lengths: Ints, room: int) -> list[int]:
         if found[axis] < lengths[axis]:
             break
     return found
+
+
+def _whole(n: int, unit: int) -> int:
+    return -(-n // unit) * unit
 
 
 def _even(n: int, most: int) -> int:

@@ -207,8 +207,9 @@ class Winograd:
                 image, i = divmod(line, b.lines)
                 row = i // low * b.down * low + i % low
                 bad[image, group, row : row + b.down * low : low, left * width : right * width] = True
-        again = [c for c in exact.blocks if bad[_region(c)].any()]
-        exact.run(again, x, out, bias, workers)
+        cut = exact.cut(TASKS)  # whatever the workers: what is summed again may not depend on them
+        again = [number for number, c in enumerate(cut.blocks) if bad[_region(c)].any()]
+        exact.run(cut, again, x, out, bias, workers)
 
 
 def _region(block: Block) -> tuple[Any, ...]:
