@@ -8,6 +8,8 @@ A block is a line of numbers for the kernel, and each worker calls it once.
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from firconv import threads
@@ -48,6 +50,14 @@ class Dense:
 
     def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> None:
         self.run(self.cut(workers), None, np.ascontiguousarray(x), out, bias, workers)
+
+    def lent(self, weights: np.ndarray) -> Dense | None:
+        """The same layer with other weights, which are read where they are; None where they have to be prepared."""
+        if len(self.geometry.parts) > 1 or not weights.flags.c_contiguous or not weights.dtype.isnative:
+            return None
+        other = copy(self)
+        other.weights = weights.reshape(-1)
+        return other
 
     def cut(self, workers: int) -> Cut:
         """The layer's blocks for so many workers, made once."""

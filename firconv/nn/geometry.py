@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from firconv import boundary as bd
+from firconv.nn import costs
 from firconv.problem import IDLE, Ints, Lattice, Problem
 
 AXES = 3
 SAMPLES = 1 << 20  # bytes of a block's samples: of these, some channels at a time
 TASKS = 8  # pieces of the weights' gradient at the least, so that threads share evenly
 LEAST = 96  # positions of a block worth reading all the weights for
-TILE = 96  # bytes of positions that the kernel sums at a time
 
 
 # ── one axis ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -199,9 +199,9 @@ def _tile(geometry: Geometry, lengths: Ints, workers: int) -> list[int]:
     for axis in (3, 2, 1, 0):
         inner = prod(t + r for t, r in zip(found[axis + 1 :], reach[axis + 1 :], strict=True))
         most = max(1, room // inner - (reach[axis] if axis else 0))
-        unit = TILE // p.dtype.itemsize if axis == 3 else 1
+        unit = costs.TILE // p.dtype.itemsize if axis == 3 else 1
         outer = p.groups * prod(lengths[:axis])
-        cost = partial(_cost, lengths[axis], prod(found[axis + 1 :]), reach[axis], outer, workers, p.dtype.itemsize)
+        cost = partial(_cost, lengths[axis], prod(found[axis + 1 :]), reach[axis], outer, workers, p.dtype)
         pieces = range(-(-lengths[axis] // most), -(-lengths[axis] // most) + 8 * workers)
         lengths_of = {min(lengths[axis], _whole(-(-lengths[axis] // n), unit)) for n in pieces}
         found[axis] = min(sorted(lengths_of, reverse=True), key=cost)
@@ -210,14 +210,13 @@ def _tile(geometry: Geometry, lengths: Ints, workers: int) -> list[int]:
     return found
 
 
-def _cost(whole: int, inner: int, reach: int, outer: int, workers: int, itemsize: int, t: int) -> float:
+def _cost(whole: int, inner: int, reach: int, outer: int, workers: int, dtype: np.dtype, t: int) -> float:
     """Relative time with an axis cut into pieces of t.
 
     Samples are read twice near the ends of a piece; tiles are filled up; weights are read for every piece; and the
     workers' shares are uneven.
     """
-    count, tiles = outer * -(-whole // t), t * inner * itemsize / TILE
-    filled = (int(tiles) + (0, 0.5, 0.75, 1)[-int(-3 * (tiles % 1) // 1)]) / tiles
+    count, filled = outer * -(-whole // t), costs.tiled(t * inner, dtype)
     few = 1 + (0.0 if t == whole else max(0.0, LEAST / (t * inner) - 1))
     share = min(-(-count // workers) * t, outer * whole) * workers / (outer * whole)
     return (1 + 0.15 * reach / t) * filled * few * share * (1 + 0.25 / count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -93,8 +94,9 @@ class LayerPlan:
         self._scale = None if task.forward is None else _renormalising(task.forward, weights, str(call))
         taps = weights if task.forward is None else ad.exchanged(weights)
         self.decision, self.candidates, self.method = choose(self.problem, taps, method, rtol, call.op)
-        self._taps, self._lock = taps, threading.Lock()
+        self._taps, self._lock, self._arguments = taps, threading.Lock(), (method, rtol)
         self._run: Run | None = None
+        self._lent = False
         self.bias = None if bias is None else self.checked_bias(bias)
         self.dtype = self._result_type(self.bias)
 
@@ -130,6 +132,8 @@ class LayerPlan:
             self.problem.dtype if late else self._result_type(bias),
         )
         run(x, out, None if late else bias, count)
+        if self._lent and not np.isfinite(out.reshape(*out.shape[:2], -1)[0, :, 0]).all():
+            return self._owned().run(x, bias, workers)
         if folded and self._task.adjoint is not None:
             out = np.ascontiguousarray(self._task.adjoint.fold(out))
         return out + bias.reshape(_column(out)) if late and bias is not None else out
@@ -143,6 +147,27 @@ class LayerPlan:
                 else:
                     self._run = Grouped(self.problem, self.decision, self._taps, str(self.call))
             return self._run
+
+    # ── other weights ──
+
+    def lent(self, w: np.ndarray) -> LayerPlan | None:
+        """This plan with weights that are not copied, or None if another choice might be made for them.
+
+        The choice of the tiled product rests on the problem, and on nothing else but that all weights are finite. One
+        that is not shows in every output of its channel, and then the plan is made anew.
+        """
+        if self.method != "gemm" or self._task.forward is not None or not _rests_on_the_problem(self):
+            return None
+        run = (self._run or self._prepared()).lent(w)  # type: ignore[attr-defined]
+        if run is None:
+            return None
+        other = copy(self)
+        other.weights, other._run, other._lent = w, run, True
+        return other
+
+    def _owned(self) -> LayerPlan:
+        """A plan of its own for lent weights, chosen by their values."""
+        return LayerPlan(self.call, self._task, self.x_shape, self.weights.copy(), *self._arguments)
 
     # ── bias ──
 
@@ -280,11 +305,18 @@ def _compared(c: Candidate, best: float) -> str:
     return f"{ratio:.{1 if ratio < 9.95 else 0}f}× the time" if plain else c.why
 
 
+def _rests_on_the_problem(plan: LayerPlan) -> bool:
+    """True unless an algorithm that objects to these weights would be cheaper for others."""
+    return plan.candidates[0].method == plan.method or plan._arguments[0] == plan.method
+
+
 # ── plans that are remembered ─────────────────────────────────────────────────────────────────────────────────────────
 
 _plans: dict[Any, LayerPlan] = {}
 #: Bytes of weights that remembered plans may keep together.
 KEPT = 32 << 20
+#: Bytes of weights, above which they are lent to a plan rather than compared.
+LARGE = 1 << 16
 
 
 def recalled(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
@@ -297,6 +329,9 @@ def recalled(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float
         if words.is_hashable(again, method, rtol):
             return recalled(again, x, w, method, rtol)
         return make(again, x.shape, x.dtype, w, method, rtol)
+    lent = found.lent(w) if found is not None and w.nbytes > LARGE else None
+    if lent is not None:
+        return lent
     if found is not None and _same(found.weights, w):
         return found
     found = make(call, x.shape, x.dtype, w.copy(), method, rtol)

@@ -51,8 +51,8 @@ def candidate(problem: Problem) -> Candidate | None:
     if not serves(problem):
         return None
     m = size(problem)
-    seconds, products, room = costs.winograd(problem, m, Blocks(problem, m))
-    return Candidate("winograd", seconds, products, room, BOUND, shared=seconds * (1 + 1 / TASKS))
+    seconds, products, room, shared = costs.winograd(problem, m, Blocks(problem, m))
+    return Candidate("winograd", seconds, products, room, BOUND, shared=shared * (1 + 1 / TASKS))
 
 
 def size(problem: Problem) -> int:
