@@ -126,7 +126,7 @@ class LayerPlan:
         if self._scale is not None:
             x = (x * self._scale).astype(self.problem.signal_dtype, copy=False)
         folded = self._task.adjoint is not None and bool(self._task.adjoint.folds)
-        late = folded or (bias is not None and self.problem.dtype.kind in "iu" and bias.dtype.kind in "fc")
+        late = folded or (bias is not None and self._added_late(bias))
         out = np.empty(
             (self.shape[0], self.shape[1], *self.problem.outputs[1:]),
             self.problem.dtype if late else self._result_type(bias),
@@ -194,6 +194,12 @@ class LayerPlan:
                 raise OverflowError(f"{self.call}: bias does not fit {self.problem.dtype}: convert the arrays to float")
             return b.astype(self.problem.dtype)
         return b.astype(b.dtype.newbyteorder("="), copy=False)
+
+    def _added_late(self, bias: np.ndarray) -> bool:
+        """True for a bias that the sums are not added to by who computes them: another type than theirs."""
+        if self.problem.dtype.kind in "iu":
+            return bias.dtype.kind in "fc"
+        return bias.dtype != self.problem.dtype and self.method in [m.name for m in METHODS]
 
     def _result_type(self, bias: np.ndarray | None) -> np.dtype:
         return self.problem.dtype if bias is None else np.result_type(self.problem.dtype, bias.dtype)
