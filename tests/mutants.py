@@ -33,7 +33,7 @@ KERNELS = {
     "direct": (None, ["test_kernels_direct.py"], ""),
     "dense": (None, ["test_dense.py"], "bits or gradient or one_tap"),
     "outer": (None, ["test_dense.py"], "gradient or long"),
-    "strips": (None, ["test_dense.py"], "bits or gradient or one_tap"),
+    "strips": (["_picked", "_stepped", "copied"], ["test_dense.py"], "bits or gradient or one_tap"),
     "fourier": (["prepare", "correlate", "_condition", "_filter", "_multiply", "_judge", "correlate_integers"],
                 ["test_kernels_fourier.py", WHOLE], "kernels_fourier or overlap_save"),
     "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_close", "_measure", "_at_once"],

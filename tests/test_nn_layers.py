@@ -207,7 +207,8 @@ def test_remembered_plans_forget_in_time():
 @pytest.mark.parametrize("kind, other", [(np.float32, np.float64), (np.float64, np.float32)])
 @pytest.mark.parametrize("method", ["gemm", "direct", "auto"])
 def test_a_bias_of_another_type_is_added_in_the_wider_one(kind, other, method):
-    x, w = (np.random.default_rng(n).standard_normal(s).astype(kind) for n, s in enumerate([(1, 8, 9, 9), (6, 8, 3, 3)]))
+    shapes = (1, 8, 9, 9), (6, 8, 3, 3)
+    x, w = (np.random.default_rng(n).standard_normal(s).astype(kind) for n, s in enumerate(shapes))
     b = np.random.default_rng(3).standard_normal(6).astype(other)
     y = nn.conv(x, w, b, method=method)
     assert y.dtype == np.float64
