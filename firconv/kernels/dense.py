@@ -26,7 +26,7 @@ from firconv.kernels.strips import copied
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
 VECTORS = 3  # of a tile; with four output channels: 12 sums, three vectors of samples and one weight are 16 registers
-CHUNK = 192  # taps of a panel, which stays in the first-level cache
+CHUNK = 256  # taps of a panel, which stays in the first-level cache
 TILES = 4  # tiles whose panels are filled together
 OUTS = 24  # output channels whose weights of a chunk stay in the first-level cache
 
@@ -71,6 +71,23 @@ def _pieces(part: Any, p: int, size: int, lane: int, tiles: Any, at: int) -> Non
 
 
 @compiled(references=False)
+def _moved(
+    x: Any, offsets: Any, first: int, last: int, tiles: Any, start: int, final: int, like: Any, panels: Any, to: int,
+    size: int,
+) -> None:  # fmt: skip
+    """Up to four moves of a vector for every tap; those behind the final one are the final one once more."""
+    t1, t2, t3 = min(start + 2, final), min(start + 4, final), min(start + 6, final)
+    q0, q1, q2, q3 = to + tiles[start], to + tiles[t1], to + tiles[t2], to + tiles[t3]
+    i0, i1, i2, i3 = tiles[start + 1], tiles[t1 + 1], tiles[t2 + 1], tiles[t3 + 1]
+    for k in range(first, last):
+        line, i = (k - first) * size, item(offsets, k)
+        store(panels, line + q0, load(x, i0 + i, like))
+        store(panels, line + q1, load(x, i1 + i, like))
+        store(panels, line + q2, load(x, i2 + i, like))
+        store(panels, line + q3, load(x, i3 + i, like))
+
+
+@compiled(references=False)
 def _gather(x: Any, offsets: Any, first: int, last: int, tiles: Any, at: int, panels: Any, to: int) -> None:
     """panels[to + (k − first)·size + q] = x[offset[k] + …] for the positions of one tile, filled up to whole vectors.
 
@@ -88,6 +105,8 @@ def _gather(x: Any, offsets: Any, first: int, last: int, tiles: Any, at: int, pa
     elif tiles[at + PIECES] == 1 and count == size:
         for k in range(first, last):
             store(panels, to + (k - first) * size, load(x, item(tiles, start + 1) + item(offsets, k), whole))
+    elif moves <= 4:
+        _moved(x, offsets, first, last, tiles, start, end - 2, one, panels, to, count)
     else:
         for k in range(first, last):
             line, i = to + (k - first) * count, item(offsets, k)
