@@ -195,13 +195,13 @@ def test_plans_print_what_was_decided():
 
 
 def test_remembered_plans_forget_in_time():
-    from firconv.nn import plans
+    from firconv.nn import recalled
 
     x = np.ones((1, 1, 50))
     for i in range(70):
         assert nn.conv(x, np.full((1, 1, 1), float(i)))[0, 0, 0] == i
         assert nn.conv(x, np.full((1, 1, 1 + i % 40), 1.0)).max() == 1 + i % 40
-    assert len(plans._plans) <= 33
+    assert len(recalled._plans) <= 33
 
 
 @pytest.mark.parametrize("kind, other", [(np.float32, np.float64), (np.float64, np.float32)])

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import boolean, int64
+from numba import int64
 
 from firconv.kernels.bunches import bunch, fmas, loads, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
@@ -188,8 +188,7 @@ def _tile(
 
 @compiled()
 def _part(
-    x: Any, samples: Any, in_place: bool, offsets: Any, w: Any, part: Any, bias: Any, panels: Any, sums: Any,
-    tiles: Any, out: Any,
+    source: Any, offsets: Any, w: Any, part: Any, bias: Any, panels: Any, sums: Any, tiles: Any, out: Any
 ) -> None:  # fmt: skip
     """All positions and channels of one part of the outputs of a block."""
     size, taps, table = VECTORS * lanes(w), part[TAPS], offsets[part[OFFSETS] :]
@@ -201,10 +200,7 @@ def _part(
         for first in range(0, max(taps, 1), CHUNK):
             last = min(first + CHUNK, taps)
             for t in range(some if taps > 0 else 0):
-                if in_place:
-                    _gather(x, table, first, last, tiles, t * TILE, panels, t * CHUNK * size)
-                else:
-                    _gather(samples, table, first, last, tiles, t * TILE, panels, t * CHUNK * size)
+                _gather(source, table, first, last, tiles, t * TILE, panels, t * CHUNK * size)
             for low in range(part[FIRST], part[LAST], OUTS):
                 high = min(low + OUTS, part[LAST])
                 for t in range(some):
@@ -216,14 +212,14 @@ def _part(
 
 @compiled(
     lambda t: (
-        const(t), const(t), const(t), *(INDEX,) * 5, const(int64, 2), const(int64, 2), boolean,
-        mutable(int64), mutable(t), mutable(t), mutable(t), mutable(int64), mutable(t),
+        const(t), const(t), const(t), *(INDEX,) * 5, const(int64, 2), const(int64, 2),
+        mutable(int64), const(t), mutable(t), mutable(t), mutable(t), mutable(int64), mutable(t),
     ),
     FLOATS,
 )  # fmt: skip
 def fill(
     x: Any, w: Any, bias: Any, planes: Any, lines: Any, columns: Any, plain: Any, offsets: Any, blocks: Any,
-    parts: Any, in_place: bool, counter: Any, samples: Any, panels: Any, sums: Any, tiles: Any, out: Any,
+    parts: Any, counter: Any, source: Any, samples: Any, panels: Any, sums: Any, tiles: Any, out: Any,
 ) -> None:  # fmt: skip
     """Fill blocks of outputs, from the counter on until there is none left.
 
@@ -232,16 +228,17 @@ def fill(
     planes, lines, columns, plain : as for ``kernels.strips``
     offsets : where taps lie in the samples of a block
     blocks, parts : the numbers named above, a row for each
-    in_place : whether x itself holds the samples as the offsets expect them
     counter : number of blocks that were taken; shared by the workers
-    samples, panels, sums, tiles : room for what a block reads and two vectors more, for `PANELS` bytes, for two
-        vectors of every channel of a group and every tile of a panel, and for `TILES`·`TILE` numbers
+    source : `samples`, or x itself where it holds the samples as the offsets expect them
+    samples : room for what a block reads and two vectors more; empty where the source is x
+    panels, sums, tiles : room for `TILES`·`CHUNK` lines of three vectors and one vector more, for three vectors of
+        every channel of a group and `TILES`, and for `TILES`·`TILE` numbers
     """
     b = take(counter)
     while b < len(blocks):
         block = blocks[b]
-        if not in_place:
+        if len(samples) > 0:
             copied(x, planes, lines, columns, plain, block[:COPY], block[COPY:BOX], samples)
         for p in range(block[PARTS], block[PARTS + 1]):
-            _part(x, samples, in_place, offsets, w, parts[p], bias, panels, sums, tiles, out)
+            _part(source, offsets, w, parts[p], bias, panels, sums, tiles, out)
         b = take(counter)

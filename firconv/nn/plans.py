@@ -156,7 +156,8 @@ class LayerPlan:
         The choice of the tiled product rests on the problem, and on nothing else but that all weights are finite. One
         that is not shows in every output of its channel, and then the plan is made anew.
         """
-        if self.method != "gemm" or self._task.forward is not None or not _rests_on_the_problem(self):
+        cheapest = self.method in (self.candidates[0].method, self._arguments[0])  # also of those that may object
+        if self.method != "gemm" or self._task.forward is not None or not cheapest:
             return None
         run = (self._run or self._prepared()).lent(w)  # type: ignore[attr-defined]
         if run is None:
@@ -311,51 +312,7 @@ def _compared(c: Candidate, best: float) -> str:
     return f"{ratio:.{1 if ratio < 9.95 else 0}f}× the time" if plain else c.why
 
 
-def _rests_on_the_problem(plan: LayerPlan) -> bool:
-    """True unless an algorithm that objects to these weights would be cheaper for others."""
-    return plan.candidates[0].method == plan.method or plan._arguments[0] == plan.method
-
-
-# ── plans that are remembered ─────────────────────────────────────────────────────────────────────────────────────────
-
-_plans: dict[Any, LayerPlan] = {}
-#: Bytes of weights that remembered plans may keep together.
-KEPT = 32 << 20
-#: Bytes of weights, above which they are lent to a plan rather than compared.
-LARGE = 1 << 16
-
-
-def recalled(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
-    """The plan for this layer, from an earlier call if that had the same words, shapes and weights."""
-    key = (call, x.shape, x.dtype, w.shape, w.dtype, method, rtol, cost.machine())
-    try:
-        found = _plans.get(key)
-    except TypeError:  # a keyword was a list or an array
-        again = words.hashable(call)
-        if words.is_hashable(again, method, rtol):
-            return recalled(again, x, w, method, rtol)
-        return make(again, x.shape, x.dtype, w, method, rtol)
-    lent = found.lent(w) if found is not None and w.nbytes > LARGE else None
-    if lent is not None:
-        return lent
-    if found is not None and _same(found.weights, w):
-        return found
-    found = make(call, x.shape, x.dtype, w.copy(), method, rtol)
-    if len(_plans) >= 32 or sum(p.weights.nbytes for p in _plans.values()) + w.nbytes > KEPT:
-        _plans.clear()
-    if w.nbytes <= KEPT:
-        _plans[key] = found
-    return found
-
-
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    """True if two arrays of one shape and dtype hold the same bits."""
-    if a.itemsize > 8 or not b.flags.c_contiguous:
-        return a.tobytes() == b.tobytes()
-    kind = np.uint64 if a.nbytes % 8 == 0 else f"u{a.itemsize}"  # eight bytes at a time
-    a, b = a.reshape(-1).view(kind), b.reshape(-1).view(kind)
-    pieces = range(0, a.size, 1 << 15)  # each of which stays in the cache, and the first difference ends it
-    return all((a[i : i + (1 << 15)] == b[i : i + (1 << 15)]).all() for i in pieces)
+# ── making plans ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def make(
