@@ -12,12 +12,13 @@ from typing import Any
 
 from numba import int64
 
+from firconv.kernels.bunches import bunch, fmas, loads, rows, stores
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, item, lanes, load, spread, store, turn, width
+from firconv.kernels.lanes import fma, item, lanes, load, spread, turn, width
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
-ROWS = 6  # 12 sums, two vectors of samples and one weight make 15 of 16 registers
+ROWS = 4  # taps that are summed at once: eight sums
 CHAIN = 256  # positions of one sum: their panel stays in the first-level cache
 
 
@@ -57,46 +58,26 @@ def channels_last(x: Any, shape: Any, box: Any, out: Any) -> None:
                 _turned(x, at, shape[1], min(panel, box[3] - c), box[9], out, to * panel, panel)
 
 
-@compiled()
-def _total(out: Any, at: int, more: Any) -> Any:
-    return fma(out.dtype.type(1), load(out, at, more), more)
-
-
-@compiled()
+@compiled(references=False)
 def _summed(
     x: Any, first: int, g: Any, at: int, offsets: Any, bases: Any, s0: int, s1: int, step: int, count: int,
     out: Any, to: int,
 ) -> None:  # fmt: skip
     """out[to + c, :] += Σ_s Σ_k g[at + (s − s0)·step + k, :]·x[base[s] + first + offset[c] + k] for k < count."""
-    zero = spread(x.dtype.type(0), 2, 1)
+    zero, one = spread(x.dtype.type(0), 2, 1), x.dtype.type(1)
     size, taps = width(zero), len(offsets)
     for c in range(0, taps, ROWS):
         c1, c2, c3 = min(c + 1, taps - 1), min(c + 2, taps - 1), min(c + 3, taps - 1)
-        c4, c5 = min(c + 4, taps - 1), min(c + 5, taps - 1)
         p0, p1, p2, p3 = item(offsets, c), item(offsets, c1), item(offsets, c2), item(offsets, c3)
-        p4, p5 = item(offsets, c4), item(offsets, c5)
-        a0 = a1 = a2 = a3 = a4 = a5 = zero
+        sums = bunch(zero, 4)
         for s in range(s0, s1):
             j, i = at + (s - s0) * step * size, item(bases, s) + first
-            i0, i1, i2, i3, i4, i5 = i + p0, i + p1, i + p2, i + p3, i + p4, i + p5
+            places = (i + p0, i + p1, i + p2, i + p3)
             for k in range(count):
-                v = load(g, j + k * size, zero)
-                a0 = fma(item(x, i0 + k), v, a0)
-                a1 = fma(item(x, i1 + k), v, a1)
-                a2 = fma(item(x, i2 + k), v, a2)
-                a3 = fma(item(x, i3 + k), v, a3)
-                a4 = fma(item(x, i4 + k), v, a4)
-                a5 = fma(item(x, i5 + k), v, a5)
-        a0, a1, a2 = (_total(out, (to + c) * size, a0), _total(out, (to + c1) * size, a1),
-                      _total(out, (to + c2) * size, a2))  # fmt: skip
-        a3, a4, a5 = (_total(out, (to + c3) * size, a3), _total(out, (to + c4) * size, a4),
-                      _total(out, (to + c5) * size, a5))  # fmt: skip
-        store(out, (to + c) * size, a0)
-        store(out, (to + c1) * size, a1)
-        store(out, (to + c2) * size, a2)
-        store(out, (to + c3) * size, a3)
-        store(out, (to + c4) * size, a4)
-        store(out, (to + c5) * size, a5)
+                sums = fmas(x, places, k, load(g, j + k * size, zero), sums)
+        places = rows(to + c, to + taps - 1, size, 4)
+        (a0, a1, a2, a3), (b0, b1, b2, b3) = sums, loads(out, places, 0, zero)
+        stores(out, places, 0, (fma(one, a0, b0), fma(one, a1, b1), fma(one, a2, b2), fma(one, a3, b3)))
 
 
 @compiled(lambda t: (const(t), const(t), INDEX, INDEX, int64, int64, mutable(t)), FLOATS)
