@@ -75,9 +75,9 @@ def _summed(
             places = (i + p0, i + p1, i + p2, i + p3)
             for k in range(count):
                 sums = fmas(x, places, k, load(g, j + k * size, zero), sums)
-        places = rows(to + c, to + taps - 1, size, 4)
-        (a0, a1, a2, a3), (b0, b1, b2, b3) = sums, loads(out, places, 0, zero)
-        stores(out, places, 0, (fma(one, a0, b0), fma(one, a1, b1), fma(one, a2, b2), fma(one, a3, b3)))
+        targets = rows(to + c, to + taps - 1, size, 4)
+        (a0, a1, a2, a3), (b0, b1, b2, b3) = sums, loads(out, targets, 0, zero)
+        stores(out, targets, 0, (fma(one, a0, b0), fma(one, a1, b1), fma(one, a2, b2), fma(one, a3, b3)))
 
 
 @compiled(lambda t: (const(t), const(t), INDEX, INDEX, int64, int64, mutable(t)), FLOATS)
