@@ -1,4 +1,4 @@
-"""Dense layers by blocks of outputs: what a block reads is copied once, then six output channels at a time are summed.
+"""Dense layers by blocks of outputs: what a block reads is copied once, then four output channels at a time are summed.
 
 A matrix product without its matrix: the copy is no larger than what a block reads, a tap is an offset into it. Steps
 (`up`, `down`) become parts, as everywhere. The order of a sum is that of the taps, whatever the block.
