@@ -2,10 +2,10 @@
 
     out[o, p] = Σ_c w[o, c]·x[p + offset[c]] + bias[o]      c runs over channels and taps, p over positions
 
-What a block of outputs reads is copied once (``kernels.strips``), or read in place where there is one tap. Three vectors
-of positions are a tile, also across the ends of rows. For some taps at a time the samples of a tile are gathered into a
-panel, one line for every tap, and each line, once loaded, serves the sums of four output channels. A worker takes block
-after block, without Python between them.
+What a block of outputs reads is copied once (``kernels.strips``), or read in place where there is one tap. Three
+vectors of positions are a tile, also across the ends of rows. For some taps at a time the samples of a tile are
+gathered into a panel, one line for every tap, and each line, once loaded, serves the sums of four output channels. A
+worker takes block after block, without Python between them.
 
 Every output is the chain acc = fma(w[c], x[c], acc) in the order of the table, then the bias, as in ``kernels.direct``:
 the same bits, whatever the blocks. Absent samples are zeros here, so weights that are not finite are not this kernel's
@@ -161,7 +161,7 @@ def _tile(
     panels: Any, line: int, w: Any, part: Any, low: int, high: int, first: int, last: int, tiles: Any, tile: int,
     bias: Any, sums: Any, room: int, row: int, out: Any,
 ) -> None:  # fmt: skip
-    """Channels low … high − 1 of one tile: three or two vectors and four channels at a time, or one vector and eight."""
+    """Channels low … high − 1 of one tile: four at a time with two or three vectors, eight with one."""
     zero, one = spread(w.dtype.type(0), 3, 1), spread(w.dtype.type(1), 3, 1)
     two, ones = spread(w.dtype.type(0), 2, 1), spread(w.dtype.type(1), 2, 1)
     half, unit = spread(w.dtype.type(0), 1, 1), spread(w.dtype.type(1), 1, 1)
