@@ -32,6 +32,8 @@ WHOLE = "test_convolve.py"
 KERNELS = {
     "direct": (None, ["test_kernels_direct.py"], ""),
     "dense": (None, ["test_dense.py"], "bits or gradient or one_tap"),
+    "outer": (None, ["test_dense.py"], "gradient or long"),
+    "strips": (["_picked", "_stepped", "copied"], ["test_dense.py"], "bits or gradient or one_tap"),
     "fourier": (["prepare", "correlate", "_condition", "_filter", "_multiply", "_judge", "correlate_integers"],
                 ["test_kernels_fourier.py", WHOLE], "kernels_fourier or overlap_save"),
     "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_close", "_measure", "_at_once"],

@@ -115,13 +115,14 @@ def test_blocks_cover_every_output_once_and_fit_the_cache(shape, kernel, words):
     problem = layer(shape, kernel, **words)
     shaped = geometry.Geometry(problem)
     periods = tuple(a.periods for a in shaped.axes)
-    seen = np.zeros((problem.groups, problem.channels_out, shape[0], *periods), int)
-    for b in geometry.blocks(shaped):
-        inside = tuple(slice(lo, lo + n) for lo, n in zip(b.first, b.count, strict=True))
-        seen[(b.group, slice(*b.channels), slice(*b.images), *inside)] += 1
-        strip = (b.images[1] - b.images[0]) * problem.channels_in * shaped.phases * np.prod(shaped.places(b))
-        assert strip * 4 <= 2 << 20
-    assert (seen == 1).all()
+    for workers in (1, 2, 8):
+        seen = np.zeros((problem.groups, problem.channels_out, shape[0], *periods), int)
+        for b in geometry.blocks(shaped, workers):
+            inside = tuple(slice(lo, lo + n) for lo, n in zip(b.first, b.count, strict=True))
+            seen[(b.group, slice(*b.channels), slice(*b.images), *inside)] += 1
+            strip = (b.images[1] - b.images[0]) * problem.channels_in * shaped.phases * np.prod(shaped.places(b))
+            assert strip * 4 <= 2 << 20 or not shaped.busy
+        assert (seen == 1).all()
 
 
 def test_only_real_floating_point_layers():
@@ -236,3 +237,36 @@ def test_a_layer_takes_32_mib_at_most_beside_its_arrays(shape, kernel, words):
     backward = tracemalloc.get_traced_memory()[1] - before - gw.nbytes
     tracemalloc.stop()
     assert forward <= 32 << 20 and backward <= 32 << 20
+
+
+# ── weights that are lent ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_large_weights_are_read_where_they_are_whatever_was_called_before():
+    x, w = RNG(1).standard_normal((1, 64, 6, 6)), RNG(2).standard_normal((48, 64, 3, 3))
+    words = {"stride": 2, "padding": 1}
+    for change in (0, 1, 0):
+        w[3, 5, 1, 2] += change
+        again = nn.plan(x, w, **words)
+        assert again.method == "gemm" and np.array_equal(nn.conv(x, w, **words), again(x))
+    backwards = w[:, :, ::-1]
+    assert np.array_equal(nn.conv(x, backwards, **words), nn.plan(x, backwards, **words)(x))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_lent_weights_that_are_not_finite_are_noticed(value):
+    """The first output meets the first tap with an absent sample only, which is no sample times that tap."""
+    x, w = RNG(1).standard_normal((1, 64, 6, 6)), RNG(2).standard_normal((48, 64, 3, 3))
+    first = nn.conv(x, w, stride=2, padding=1)
+    w[3, 5, 0, 0] = value
+    y = nn.conv(x, w, stride=2, padding=1)
+    assert np.array_equal(y, nn.plan(x, w, stride=2, padding=1)(x), equal_nan=True)
+    assert np.isfinite(y[0, 3, 0]).all() and np.isfinite(y[0, 3, :, 0]).all() and not np.isfinite(y[0, 3, 1:, 1:]).any()
+    with pytest.raises(ValueError, match="method='gemm' cannot serve this layer"):
+        nn.conv(x, w, stride=2, padding=1, method="gemm")
+    w[3, 5, 0, 0] = 0
+    x[0, 0, 0, 0] = value
+    assert not np.array_equal(nn.conv(x, w, stride=2, padding=1), first)
+    assert np.array_equal(
+        nn.conv(x, w, stride=2, padding=1), nn.plan(x, w, stride=2, padding=1)(x), equal_nan=True
+    )

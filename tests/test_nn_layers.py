@@ -195,10 +195,21 @@ def test_plans_print_what_was_decided():
 
 
 def test_remembered_plans_forget_in_time():
-    from firconv.nn import plans
+    from firconv.nn import recalled
 
     x = np.ones((1, 1, 50))
     for i in range(70):
         assert nn.conv(x, np.full((1, 1, 1), float(i)))[0, 0, 0] == i
         assert nn.conv(x, np.full((1, 1, 1 + i % 40), 1.0)).max() == 1 + i % 40
-    assert len(plans._plans) <= 33
+    assert len(recalled._plans) <= 33
+
+
+@pytest.mark.parametrize("kind, other", [(np.float32, np.float64), (np.float64, np.float32)])
+@pytest.mark.parametrize("method", ["gemm", "direct", "auto"])
+def test_a_bias_of_another_type_is_added_in_the_wider_one(kind, other, method):
+    shapes = (1, 8, 9, 9), (6, 8, 3, 3)
+    x, w = (np.random.default_rng(n).standard_normal(s).astype(kind) for n, s in enumerate(shapes))
+    b = np.random.default_rng(3).standard_normal(6).astype(other)
+    y = nn.conv(x, w, b, method=method)
+    assert y.dtype == np.float64
+    assert np.array_equal(y, nn.conv(x, w, method=method).astype(float) + b[:, None, None].astype(float))

@@ -19,26 +19,31 @@ class Charges:
 
     Attributes
     ----------
-    product : one multiply-add of the dense kernels, in units of mac32 or mac64
-    copy : one sample copied into a strip or out of the sums, in units of copy32 or copy64
+    product : one multiply-add of Winograd's products, in units of mac32
+    dense : one multiply-add of the dense kernels, in units of mac32 or mac64
+    copy : one sample copied into a strip or a panel, or out of the sums, in units of copy32 or copy64
     turn : one sample turned so that channels lie innermost, in units of copy32
     transform : one of a tile's points for one channel, in units of mac32
     weight : one transformed weight read by one block of tiles, in units of copy32
+    streamed : what a second core adds to the time of reading these weights, which it cannot share
     task : one block, in units of tile
     segmented : the whole of a Winograd layer with more than three taps; less is not worth its weaker promise
     """
 
     product: float = 0.6
+    dense: float = 0.7
     copy: float = 0.5
     turn: float = 0.7
     transform: float = 3.0
-    weight: float = 0.3
+    weight: float = 0.45
+    streamed: float = 0.4
     task: float = 0.5
     segmented: float = 1.15
     provenance: str = "AMD EPYC, Zen 3, 2 cores, numba 0.68; November 2026; fitted by hand to benchmarks/layers.py"
 
 
 CHARGES = Charges()
+TILE = 96  # bytes of positions that the dense kernel sums at a time
 
 
 def dense(problem: Problem) -> tuple[float, float]:
@@ -49,14 +54,19 @@ def dense(problem: Problem) -> tuple[float, float]:
     outs = problem.groups * problem.channels_out * prod(problem.outputs)
     samples = problem.groups * problem.channels_in * prod(problem.signal)
     macs = float(problem.multiplications)
-    filled = -(-problem.channels_out // 6) * 6 / problem.channels_out
-    rows = problem.outputs[-1]
-    filled *= min(2.0, (rows + problem.taps[-1] - 1) / rows) if len(problem.outputs) > 2 else 1.0
-    return macs * filled * mac * c.product + (1.5 * samples + outs) * copy * c.copy + 8 * m.tile * c.task, macs
+    filled = -(-problem.channels_out // 4) * 4 / problem.channels_out * tiled(prod(problem.outputs), problem.dtype)
+    moved = 1.5 * samples + outs + 0.3 * macs / problem.channels_out
+    return macs * filled * mac * c.dense + moved * copy * c.copy + 2 * m.tile * c.task, macs
 
 
-def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, int]:
-    """(seconds on one core, multiplications, bytes of a block) of F(size, 3)."""
+def tiled(positions: float, dtype: Any) -> float:
+    """Relative time of positions that do not fill tiles of three vectors: a single vector costs half a tile."""
+    tiles = positions * dtype.itemsize / TILE
+    return float(int(tiles) + (0, 0.5, 0.75, 1)[-int(-3 * (tiles % 1) // 1)]) / tiles
+
+
+def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, int, float]:
+    """(seconds on one core, multiplications, bytes of a block, seconds on two cores together) of F(size, 3)."""
     m, c = cost.machine(), CHARGES
     points, wide = blocks.points, -(-problem.channels_in // 8) * 8 * len(blocks.segments)
     outs = blocks.all_panels * 16
@@ -68,12 +78,13 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
     moved = problem.groups * (
         problem.channels_in * prod(problem.signal) + problem.channels_out * prod(problem.outputs)
     )
+    weights = count * points * wide * outs * m.copy32 * c.weight
     seconds = (
         products * m.mac32 * c.product
         + count * tiles * points * (wide * again + outs) * m.mac32 * c.transform
         + 1.5 * moved * m.copy32 * c.turn
-        + count * points * wide * outs * m.copy32 * c.weight
+        + weights
         + count * again * m.tile * c.task
     )
     seconds *= c.segmented if len(blocks.segments) > 1 else 1.0
-    return seconds, products, 4 * points * filled * (wide + 32)
+    return seconds, products, 4 * points * filled * (wide + 32), seconds + weights * c.streamed

@@ -6,7 +6,7 @@ Every layer is one of three spatial axes here; with fewer, axes of length one st
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from firconv import boundary as bd
+from firconv.nn import costs
 from firconv.problem import IDLE, Ints, Lattice, Problem
 
 AXES = 3
-NEAR = 384 << 10  # bytes of a block's sums: they stay in the second-level cache
 SAMPLES = 1 << 20  # bytes of a block's samples: of these, some channels at a time
-TASKS = 8  # blocks at the least, so that threads share evenly
-LEAST = 128  # positions of a block worth reading all the weights for
+TASKS = 8  # pieces of the weights' gradient at the least, so that threads share evenly
+LEAST = 96  # positions of a block worth reading all the weights for
 
 
 # ── one axis ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,14 +171,17 @@ class Block:
     channels: tuple[int, int]
 
 
-def blocks(geometry: Geometry) -> list[Block]:
-    """All outputs cut into blocks that fit the cache; depends on the problem only."""
+def blocks(geometry: Geometry, workers: int) -> list[Block]:
+    """All outputs cut into blocks that fit the cache, so that workers share evenly.
+
+    Where positions are too few for that, channels are shared; each share then reads the samples for itself.
+    """
     p = geometry.problem
     lengths = (p.signal[0], *(a.periods for a in geometry.axes))
-    tile = _tile(geometry, lengths)
+    tile = _tile(geometry, lengths, workers)
     count = p.groups * prod(-(-n // t) for n, t in zip(lengths, tile, strict=True))
-    pieces = max(1, min(round(TASKS / count), p.channels_out // 24))
-    outs = -(-p.channels_out // (6 * pieces)) * 6
+    shares = min(-(-workers // count), -(-p.channels_out // 24))
+    outs = -(-p.channels_out // (8 * shares)) * 8
     cuts = [[(lo, min(t, n - lo)) for lo in range(0, n, t)] for n, t in zip(lengths, tile, strict=True)]
     return [
         Block(g, (n[0], n[0] + n[1]), (a[0], b[0], c[0]), (a[1], b[1], c[1]), (o, min(o + outs, p.channels_out)))
@@ -188,13 +191,35 @@ def blocks(geometry: Geometry) -> list[Block]:
     ]
 
 
-def _tile(geometry: Geometry, lengths: Ints) -> list[int]:
-    """Images, planes, rows and columns of a block."""
+def _tile(geometry: Geometry, lengths: Ints, workers: int) -> list[int]:
+    """Images, planes, rows and columns of a block: whole rows if they fit, then rows, and so on."""
     p = geometry.problem
     room = max(256, SAMPLES // (p.dtype.itemsize * p.channels_in * geometry.phases))
-    shares = max(1, TASKS // p.groups)
-    reach = [0, *(a.lattice.reach - 1 for a in geometry.axes)]
-    return tile(geometry, lengths, min(room, max(LEAST, prod(map(sum, zip(lengths, reach, strict=True))) // shares)))
+    reach, found = [0, *(a.lattice.reach - 1 for a in geometry.axes)], [1, 1, 1, 1]
+    for axis in (3, 2, 1, 0):
+        inner = prod(t + r for t, r in zip(found[axis + 1 :], reach[axis + 1 :], strict=True))
+        most = max(1, room // inner - (reach[axis] if axis else 0))
+        unit = costs.TILE // p.dtype.itemsize if axis == 3 else 1
+        outer = p.groups * prod(lengths[:axis])
+        cost = partial(_cost, lengths[axis], prod(found[axis + 1 :]), reach[axis], outer, workers, p.dtype)
+        pieces = range(-(-lengths[axis] // most), -(-lengths[axis] // most) + 8 * workers)
+        lengths_of = {min(lengths[axis], _whole(-(-lengths[axis] // n), unit)) for n in pieces}
+        found[axis] = min(sorted(lengths_of, reverse=True), key=cost)
+        if found[axis] < lengths[axis]:
+            break
+    return found
+
+
+def _cost(whole: int, inner: int, reach: int, outer: int, workers: int, dtype: np.dtype, t: int) -> float:
+    """Relative time with an axis cut into pieces of t.
+
+    Samples are read twice near the ends of a piece; tiles are filled up; weights are read for every piece; and the
+    workers' shares are uneven.
+    """
+    count, filled = outer * -(-whole // t), costs.tiled(t * inner, dtype)
+    few = 1 + (0.0 if t == whole else max(0.0, LEAST / (t * inner) - 1))
+    share = min(-(-count // workers) * t, outer * whole) * workers / (outer * whole)
+    return (1 + 0.15 * reach / t) * filled * few * share * (1 + 0.25 / count)
 
 
 def tile(geometry: Geometry, lengths: Ints, room: int) -> list[int]:
@@ -208,6 +233,10 @@ def tile(geometry: Geometry, lengths: Ints, room: int) -> list[int]:
     return found
 
 
+def _whole(n: int, unit: int) -> int:
+    return -(-n // unit) * unit
+
+
 def _even(n: int, most: int) -> int:
     """The length of equal pieces of n that are no longer than `most`."""
     pieces = -(-n // max(1, most))
@@ -219,7 +248,7 @@ def _even(n: int, most: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """For the places of the three axes, which sample: the arguments of ``kernels.dense.strip``."""
+    """For the places of the three axes, which sample: the arguments of ``kernels.strips``."""
 
     index: tuple[np.ndarray, ...]
     plain: np.ndarray
@@ -234,8 +263,8 @@ class Maps:
         return cls(kept, plain(kept[-1], step), step) if len(kept) == AXES else None
 
 
-def reading(geometry: Geometry, maps: Maps, block: Block, channels: tuple[int, int]) -> tuple[Any, ...]:
-    """All arguments of ``kernels.dense.strip`` but its arrays, for channels c0 … c1 of a block's group."""
+def reading(geometry: Geometry, maps: Any, block: Block, channels: tuple[int, int]) -> tuple[Any, ...]:
+    """All arguments of ``kernels.strips`` but its arrays, for channels c0 … c1 of a block's group."""
     p, signal = geometry.problem, geometry.signal
     low, count = block.group * p.channels_in + channels[0], channels[1] - channels[0]
     return _arguments(geometry, maps, (p.groups * p.channels_in, *signal), block.images, (low, low + count), block)
@@ -262,13 +291,18 @@ def read(
 
     `known` is what `reading` returned.
     """
-    from firconv.kernels import dense as kernel
+    from firconv.kernels import strips as kernel
 
-    if maps is not None:
-        known = known or reading(geometry, maps, block, channels)
-        kernel.strip(x.reshape(-1), *known, out)
-        return
-    axes = geometry.axes  # extended by the general rules first
+    if maps is None:
+        x, known = extended(geometry, block, channels, x)
+    kernel.strip(x.reshape(-1), *(known or reading(geometry, maps, block, channels)), out)
+
+
+def extended(
+    geometry: Geometry, block: Block, channels: tuple[int, int], x: np.ndarray
+) -> tuple[np.ndarray, tuple[Any, ...]]:
+    """For rules that are no selection: what a block reads, extended, and how ``kernels.strips`` then reads it."""
+    axes = geometry.axes
     low, count = block.group * geometry.problem.channels_in + channels[0], channels[1] - channels[0]
     x = _extended(geometry, block, low, count, x)
     steps = [a.lattice.in_parts for a in axes]
@@ -277,8 +311,7 @@ def read(
         for a, n, s in zip(axes, geometry.places(block), steps, strict=True)
     )
     own = Maps(index, plain(index[-1], steps[-1]), steps[-1])
-    known = _arguments(geometry, own, x.shape[1:], (0, x.shape[0]), (0, count), block, (0,) * AXES)
-    kernel.strip(x.reshape(-1), *known, out)
+    return x, _arguments(geometry, own, x.shape[1:], (0, x.shape[0]), (0, count), block, (0,) * AXES)
 
 
 def _extended(geometry: Geometry, block: Block, low: int, count: int, x: np.ndarray) -> np.ndarray:

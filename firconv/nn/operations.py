@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from firconv import describe
 from firconv.nn import gradients, words
-from firconv.nn.plans import recalled
+from firconv.nn.recalled import recalled
 from firconv.nn.words import Words
 
 

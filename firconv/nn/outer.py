@@ -54,8 +54,8 @@ class Step:
     Attributes
     ----------
     samples, turned : key and size of the arrays for the samples (None: x itself) and for the output gradients
-    reading, turning : arguments of ``kernels.dense.strip`` (None for the general rules) and ``channels_last``
-    offsets, bases, count : arguments of ``kernels.dense.outer``
+    reading, turning : arguments of ``kernels.strips`` (None for the general rules) and ``channels_last``
+    offsets, bases, count : arguments of ``kernels.outer``
     """
 
     block: Block
@@ -91,7 +91,7 @@ class Outer:
         threads.run(lambda task: self._task(task, gy, x, gw, joined), tasks, workers)
 
     def _task(self, task: Any, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, joined: bool) -> None:
-        from firconv.kernels import dense as kernel
+        from firconv.kernels import outer as kernel
 
         p, (group, ins, outs) = self.problem, task
         room = self._rooms.pop() if self._rooms else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -95,8 +96,9 @@ class LayerPlan:
         self._scale = None if task.forward is None else _renormalising(task.forward, weights, str(call))
         taps = weights if task.forward is None else ad.exchanged(weights)
         self.decision, self.candidates, self.method = choose(self.problem, taps, method, rtol, call.op)
-        self._taps, self._lock = taps, threading.Lock()
+        self._taps, self._lock, self._arguments = taps, threading.Lock(), (method, rtol)
         self._run: Run | None = None
+        self._lent = False
         self.bias = None if bias is None else self.checked_bias(bias)
         self.dtype = self._result_type(self.bias)
 
@@ -129,12 +131,14 @@ class LayerPlan:
         if self._scale is not None:
             x = (x * self._scale).astype(self.problem.signal_dtype, copy=False)
         folded = self._task.adjoint is not None and bool(self._task.adjoint.folds)
-        late = folded or (bias is not None and self.problem.dtype.kind in "iu" and bias.dtype.kind in "fc")
+        late = folded or (bias is not None and self._added_late(bias))
         out = np.empty(
             (self.shape[0], self.shape[1], *self.problem.outputs[1:]),
             self.problem.dtype if late else self._result_type(bias),
         )
         run(x, out, None if late else bias, count)
+        if self._lent and not np.isfinite(out.reshape(*out.shape[:2], -1)[0, :, 0]).all():
+            return self._owned().run(x, bias, workers)
         if folded and self._task.adjoint is not None:
             out = np.ascontiguousarray(self._task.adjoint.fold(out))
         return out + bias.reshape(_column(out)) if late and bias is not None else out
@@ -148,6 +152,28 @@ class LayerPlan:
                 else:
                     self._run = Grouped(self.problem, self.decision, self._taps, str(self.call))
             return self._run
+
+    # ── other weights ──
+
+    def lent(self, w: np.ndarray) -> LayerPlan | None:
+        """This plan with weights that are not copied, or None if another choice might be made for them.
+
+        The choice of the tiled product rests on the problem, and on nothing else but that all weights are finite. One
+        that is not shows in every output of its channel, and then the plan is made anew.
+        """
+        cheapest = self.method in (self.candidates[0].method, self._arguments[0])  # also of those that may object
+        if self.method != "gemm" or self._task.forward is not None or not cheapest:
+            return None
+        run = (self._run or self._prepared()).lent(w)  # type: ignore[attr-defined]
+        if run is None:
+            return None
+        other = copy(self)
+        other.weights, other._run, other._lent = w, run, True
+        return other
+
+    def _owned(self) -> LayerPlan:
+        """A plan of its own for lent weights, chosen by their values."""
+        return LayerPlan(self.call, self._task, self.x_shape, self.weights.copy(), *self._arguments)
 
     # ── bias ──
 
@@ -174,6 +200,12 @@ class LayerPlan:
                 raise OverflowError(f"{self.call}: bias does not fit {self.problem.dtype}: convert the arrays to float")
             return b.astype(self.problem.dtype)
         return b.astype(b.dtype.newbyteorder("="), copy=False)
+
+    def _added_late(self, bias: np.ndarray) -> bool:
+        """True for a bias that the sums are not added to by who computes them: another type than theirs."""
+        if self.problem.dtype.kind in "iu":
+            return bias.dtype.kind in "fc"
+        return bias.dtype != self.problem.dtype and self.method in [m.name for m in METHODS]
 
     def _result_type(self, bias: np.ndarray | None) -> np.dtype:
         return self.problem.dtype if bias is None else np.result_type(self.problem.dtype, bias.dtype)
@@ -285,41 +317,7 @@ def _compared(c: Candidate, best: float) -> str:
     return f"{ratio:.{1 if ratio < 9.95 else 0}f}× the time" if plain else c.why
 
 
-# ── plans that are remembered ─────────────────────────────────────────────────────────────────────────────────────────
-
-_plans: dict[Any, LayerPlan] = {}
-#: Bytes of weights that remembered plans may keep together.
-KEPT = 32 << 20
-
-
-def recalled(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
-    """The plan for this layer, from an earlier call if that had the same words, shapes and weights."""
-    key = (call, x.shape, x.dtype, w.shape, w.dtype, method, rtol, type(rtol), cost.machine())
-    try:
-        found = _plans.get(key)
-    except TypeError:  # a keyword was a list or an array
-        again = words.hashable(call)
-        if words.is_hashable(again, method, rtol):
-            return recalled(again, x, w, method, rtol)
-        return make(again, x.shape, x.dtype, w, method, rtol)
-    if found is not None and _same(found.weights, w):
-        return found
-    found = make(call, x.shape, x.dtype, w.copy(), method, rtol)
-    if len(_plans) >= 32 or sum(p.weights.nbytes for p in _plans.values()) + w.nbytes > KEPT:
-        _plans.clear()
-    if w.nbytes <= KEPT:
-        _plans[key] = found
-    return found
-
-
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    """True if two arrays of one shape and dtype hold the same bits."""
-    if a.itemsize > 8 or not b.flags.c_contiguous:
-        return a.tobytes() == b.tobytes()
-    kind = np.uint64 if a.nbytes % 8 == 0 else f"u{a.itemsize}"  # eight bytes at a time
-    a, b = a.reshape(-1).view(kind), b.reshape(-1).view(kind)
-    pieces = range(0, a.size, 1 << 15)  # each of which stays in the cache, and the first difference ends it
-    return all((a[i : i + (1 << 15)] == b[i : i + (1 << 15)]).all() for i in pieces)
+# ── making plans ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def make(

@@ -51,8 +51,8 @@ def candidate(problem: Problem) -> Candidate | None:
     if not serves(problem):
         return None
     m = size(problem)
-    seconds, products, room = costs.winograd(problem, m, Blocks(problem, m))
-    return Candidate("winograd", seconds, products, room, BOUND, shared=seconds * (1 + 1 / TASKS))
+    seconds, products, room, shared = costs.winograd(problem, m, Blocks(problem, m))
+    return Candidate("winograd", seconds, products, room, BOUND, shared=shared * (1 + 1 / TASKS))
 
 
 def size(problem: Problem) -> int:
@@ -207,8 +207,9 @@ class Winograd:
                 image, i = divmod(line, b.lines)
                 row = i // low * b.down * low + i % low
                 bad[image, group, row : row + b.down * low : low, left * width : right * width] = True
-        again = [c for c in exact.blocks if bad[_region(c)].any()]
-        exact.run(again, x, out, bias, workers)
+        cut = exact.cut(TASKS)  # whatever the workers: what is summed again may not depend on them
+        again = [number for number, c in enumerate(cut.blocks) if bad[_region(c)].any()]
+        exact.run(cut, again, x, out, bias, workers)
 
 
 def _region(block: Block) -> tuple[Any, ...]:

@@ -1,0 +1,86 @@
+"""Reading what a block of outputs reads: rows that follow each other in memory, a stride split into its parts.
+
+Then every tap of a dense layer is an offset into the copy, and absent samples are zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import int64
+
+from firconv.kernels.compiled import compiled, const, mutable
+from firconv.kernels.lanes import evens, lanes, load, spread, store
+
+INDEX = const(int64)
+
+
+@compiled()
+def _picked(x: Any, at: int, columns: Any, first: int, lo: int, hi: int, out: Any, to: int) -> None:
+    """out[to + j] = x[at + columns[first + j]] for j from lo to hi, zero where that is negative."""
+    for j in range(lo, hi):
+        source = columns[first + j]
+        out[to + j] = x[at + source] if source >= 0 else 0
+
+
+@compiled()
+def _stepped(x: Any, i: int, step: int, n: int, out: Any, to: int, like: Any) -> None:
+    """out[to + j] = x[i + j·step] for n samples: vectors for steps of one and two, if they end inside x."""
+    size = lanes(x)
+    if step == 1 and n >= size:
+        for start in range(0, n, size):
+            j = min(start, n - size)
+            store(out, to + j, load(x, i + j, like))
+    elif step == 2 and n >= size and i + 2 * n <= len(x):
+        for start in range(0, n, size):
+            j = min(start, n - size)
+            store(out, to + j, evens(load(x, i + 2 * j, like), load(x, i + 2 * j + size, like)))
+    else:
+        for j in range(n):
+            out[to + j] = x[i + j * step]
+
+
+@compiled()
+def copied(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any, box: Any, out: Any) -> None:
+    """out[image, channel, part, plane, row, column] of the samples at these planes, rows and columns.
+
+    Parameters
+    ----------
+    planes, rows, columns : for each part of the axis and each place, which sample; −1 is absent
+    plain : lo, hi for each part of the columns: there `columns` grows by a constant step
+    shape : elements of x per image, channel, plane, row; parts of the three axes; the step; elements of out per image,
+        channel; places per part of the three axes
+    box : images n0, n1; channels c0, c1; places of the three axes; the first of them
+    """
+    like = spread(x.dtype.type(0), 1, 1)
+    deep, wide = box[5], box[6]
+    for n in range(box[0], box[1]):
+        for c in range(box[2], box[3]):
+            to = (n - box[0]) * shape[8] + (c - box[2]) * shape[9]
+            for sp in range(shape[4]):
+                for sr in range(shape[5]):
+                    for sc in range(shape[6]):
+                        first = sc * shape[12] + box[9]
+                        lo = min(wide, max(0, plain[sc * 2] - box[9]))
+                        hi = max(lo, min(wide, plain[sc * 2 + 1] - box[9]))
+                        for i in range(box[4]):
+                            plane = planes[sp * shape[10] + box[7] + i]
+                            for j in range(deep):
+                                row = rows[sr * shape[11] + box[8] + j]
+                                if plane < 0 or row < 0:
+                                    for k in range(wide):
+                                        out[to + k] = 0
+                                else:
+                                    at = n * shape[0] + c * shape[1] + plane * shape[2] + row * shape[3]
+                                    _picked(x, at, columns, first, 0, lo, out, to)
+                                    if lo < hi:
+                                        start = at + columns[first + lo]
+                                        _stepped(x, start, shape[7], hi - lo, out, to + lo, like)
+                                    _picked(x, at, columns, first, hi, wide, out, to)
+                                to += wide
+
+
+@compiled(lambda t: (const(t), INDEX, INDEX, INDEX, INDEX, INDEX, INDEX, mutable(t)), ("float32", "float64"))
+def strip(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any, box: Any, out: Any) -> None:
+    """`copied`, for Python."""
+    copied(x, planes, rows, columns, plain, shape, box, out)
