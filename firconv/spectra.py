@@ -86,11 +86,12 @@ class FourierTaps:
 
     def spectrum(self, dtype: np.dtype) -> Any:
         """The transformed taps for blocks of `dtype`."""
-        from firconv.kernels import fourier, tree
+        from firconv.kernels import compiled, fourier, tree
 
         taps = self.dense()
         single = taps.weights.shape[:2] == (1, 1) and taps.weights.dtype.kind != "c"
-        line = tree.prepare if single and tree.serves(self.lengths, dtype) else None
+        slow = compiled.loops() and len(self.lengths) > 1  # as plain loops, SciPy's transforms are hundreds of times faster
+        line = tree.prepare if single and not slow and tree.serves(self.lengths, dtype) else None
         return self._once(
             dtype, lambda: fourier.prepare(taps.weights, taps.support, self.lengths, dtype, line)
         )

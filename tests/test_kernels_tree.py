@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
@@ -12,6 +13,7 @@ from firconv import cost
 from firconv.kernels import guard, tree
 
 UNIT = {"f": 2.0**-24, "d": 2.0**-53}
+COMPILED = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="minutes as plain loops; shorter ones run above")
 LENGTHS = (128, 256, 512, 1024)
 
 
@@ -201,6 +203,7 @@ def test_tiles_are_read_from_an_image_and_written_into_one(dtype):
         np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-5)
 
 
+@COMPILED
 @pytest.mark.parametrize("boundary", ["zero", "reflect", ("constant", 2.0)])
 @pytest.mark.parametrize("dtype", "fd")
 def test_images_go_that_way_and_agree_with_the_direct_sum(dtype, boundary):
@@ -214,6 +217,7 @@ def test_images_go_that_way_and_agree_with_the_direct_sum(dtype, boundary):
     assert_array_equal(plan(x, workers=1), plan(x, workers=2))
 
 
+@COMPILED
 def test_the_end_of_an_image_is_as_accurate_as_its_middle():
     """Few and small samples lie under the taps at a corner between zeros: it is summed directly, as promised."""
     rng = np.random.default_rng(12)
@@ -226,6 +230,7 @@ def test_the_end_of_an_image_is_as_accurate_as_its_middle():
     assert np.all(np.abs(y - truth) <= 1e-4 * near * np.linalg.norm(h))
 
 
+@COMPILED
 @pytest.mark.parametrize("boundary", ["zero", "reflect"])
 @pytest.mark.parametrize("shape", [(3000, 120), (2, 3000, 250)])
 def test_columns_are_split_side_by_side(shape, boundary):
@@ -238,6 +243,7 @@ def test_columns_are_split_side_by_side(shape, boundary):
     assert np.abs(plan(x) - direct).max() <= 16 * UNIT["d"] * np.abs(x).max() * np.abs(h).sum()
 
 
+@COMPILED
 def test_columns_of_a_stream_have_the_bits_of_the_whole():
     rng = np.random.default_rng(14)
     x, h = rng.standard_normal((5000, 128)), rng.standard_normal(300)
