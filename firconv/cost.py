@@ -36,26 +36,26 @@ class Machine:
     line32, line64 : one sample of a long line's three transforms, per log2 of the length
     """
 
-    mac32: float = 2.35e-11
-    mac64: float = 4.7e-11
+    mac32: float = 2.15e-11
+    mac64: float = 4.1e-11
     mac_int: float = 9e-10
     row: float = 9.6e-08
-    tile: float = 1.2e-05
-    copy32: float = 2.9e-10
-    copy64: float = 5.7e-10
-    fft32: float = 3.1e-10
-    fft64: float = 3.5e-10
-    block32: float = 2.1e-09
-    block64: float = 3.3e-09
-    call: float = 7e-05
-    axis: float = 0.99
+    tile: float = 1.3e-05
+    copy32: float = 2.75e-10
+    copy64: float = 4.9e-10
+    fft32: float = 3.3e-10
+    fft64: float = 4.2e-10
+    block32: float = 1.85e-09
+    block64: float = 2.9e-09
+    call: float = 8e-05
+    axis: float = 0.83
     far: float = 2.0
-    tree32: float = 6.5e-11
-    tree64: float = 1.45e-10
-    leaf32: float = 6e-10
-    leaf64: float = 6e-10
-    line32: float = 4.2e-10
-    line64: float = 7.5e-10
+    tree32: float = 5e-11
+    tree64: float = 1.52e-10
+    leaf32: float = 8.5e-10
+    leaf64: float = 7e-10
+    line32: float = 3.5e-10
+    line64: float = 6.7e-10
     provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 4), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
 
     def mac(self, real: str) -> float:

@@ -90,7 +90,7 @@ class FourierTaps:
 
         taps = self.dense()
         single = taps.weights.shape[:2] == (1, 1) and taps.weights.dtype.kind != "c"
-        slow = compiled.loops() and len(self.lengths) > 1  # as plain loops, SciPy's transforms are hundreds of times faster
+        slow = compiled.loops() and len(self.lengths) > 1  # plain loops
         line = tree.prepare if single and not slow and tree.serves(self.lengths, dtype) else None
         return self._once(
             dtype, lambda: fourier.prepare(taps.weights, taps.support, self.lengths, dtype, line)
