@@ -30,6 +30,7 @@ class Machine:
     block32, block64 : one sample of a block, whatever N (product, guard, crop)
     call : one call of the Fourier kernel
     axis : part of block32 and block64 that each axis after the first adds
+    line : factor on the multiply-adds of lines, whose rows are long and whose taps lie next to each other
     far : factor on transforms along an axis of more than 2¹⁶ samples, and again beyond 2²¹, which leave the caches
     tree32, tree64 : one sample of a block of a line or an image through `kernels.tree`, per log2 N
     leaf32, leaf64 : one sample of such a block, whatever N (leaves, guard, crop)
@@ -49,11 +50,12 @@ class Machine:
     block64: float = 2.9e-09
     call: float = 8e-05
     axis: float = 0.83
+    line: float = 0.82
     far: float = 2.0
-    tree32: float = 5e-11
-    tree64: float = 1.52e-10
-    leaf32: float = 8.5e-10
-    leaf64: float = 7e-10
+    tree32: float = 2e-11
+    tree64: float = 1e-10
+    leaf32: float = 1.25e-09
+    leaf64: float = 1.7e-09
     line32: float = 3.5e-10
     line64: float = 6.7e-10
     provenance: str = "x86-64 with AVX2 (AMD EPYC, Zen 4), 2 cores, numpy 2.4, scipy 1.17, numba 0.68; November 2026"
@@ -132,8 +134,9 @@ def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
     )  # images are summed one tap of the outer axes at a time
     copy = m.copy64 if m.wide(real) else m.copy32
     split = prod(problem.signal) if max(problem.up + problem.down, default=1) > 1 else 0
+    pace = m.line if filtered == (len(problem.outputs) - 1,) and run > LONG else 1.0
     seconds = (
-        macs * m.mac(real)
+        macs * m.mac(real) * pace
         + (outs * passes + 2 * split) * copy
         + outs / run * passes * m.row
         + _tasks(problem, outs) * m.tile
@@ -189,6 +192,8 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks)
 
 
+#: Outputs from which on a line is long.
+LONG = 1 << 12
 #: Shortest and longest blocks, powers of two, that go through `kernels.tree`: of one axis, and along each of two.
 TREE = {1: ((1 << 7, 1 << 16),), 2: ((1 << 4, 1 << 10), (1 << 6, 1 << 10))}
 #: Blocks that cost about as much as the guard's closer look at one block with an end of the signal in it.
@@ -220,7 +225,7 @@ def _tree(problem: Problem, wide: bool, lengths: tuple[int, ...], m: Machine) ->
     calls = banks * max(1.0, min(8.0, samples / banks / (1 << 16)), samples / banks / (1 << 18))
     single = problem.filtered[0] if len(problem.filtered) == 1 else None
     ends = 2 * ENDS * samples / along[single] if single is not None else 0.0
-    moves = ROWS * (len(axes) - 1)
+    moves = 1.0 + (ROWS - 1) * (len(axes) - 1)
     if single is not None and len(axes) == 1 and prod(problem.outputs[single + 1 :]) > 1:
         moves = TURN
     copies = samples * (m.copy64 if wide else m.copy32) * moves
