@@ -192,6 +192,8 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks)
 
 
+#: How much longer the four steps of a complex line take than two real lines by `kernels.trunk`.
+STEPS = 2.4
 #: Outputs from which on a line is long.
 LONG = 1 << 12
 #: Shortest and longest blocks, powers of two, that go through `kernels.tree`: of one axis, and along each of two.
@@ -244,6 +246,7 @@ def long_fourier(problem: Problem, real: str, is_complex: bool, m: Machine) -> W
     axis = problem.filtered[0]
     length = max(problem.outputs[axis], problem.signal[axis]) + min(problem.taps[axis], problem.outputs[axis]) // 2
     lines = problem.groups * problem.channels_out * prod(problem.outputs) / problem.outputs[axis]
-    planes = 2 if is_complex else 1
+    planes = 2 * STEPS if is_complex else 1
     seconds = lines * (m.call + length * planes * log2(length) * (m.line64 if m.wide(real) else m.line32))
-    return Work(lines * length * planes * 7.5 * log2(length), seconds, int(length * 12 * (2 if m.wide(real) else 1)))
+    macs = lines * length * (2 if is_complex else 1) * 7.5 * log2(length)
+    return Work(macs, seconds, int(length * 12 * (2 if m.wide(real) else 1)))

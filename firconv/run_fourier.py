@@ -38,7 +38,8 @@ def tasks(grid: tiles.Grid, taps: FourierTaps) -> list[tiles.Box]:
             for ends in _runs(counts[axis], step, max(1, room // blocks), max(1, least // blocks), inside)
         ]
     idle = [a for a in range(len(counts)) if a not in taps.axes]
-    return [box for ends, blocks in filtered for box in _spread(counts, idle, taps.axes, ends, max(1, room // blocks))]
+    boxes = [box for ends, blocks in filtered for box in _spread(counts, idle, taps.axes, ends, max(1, room // blocks))]
+    return sorted(boxes, key=lambda box: all(0 < box[a][0] and box[a][1] < counts[a] for a in taps.axes))  # ends first
 
 
 def _inside(grid: tiles.Grid, axis: int, step: int, length: int) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from scipy import fft
 from firconv.kernels import guard
 
 CHUNK = 16  # blocks whose footprints are summed in one go
+PIECES = 64  # runs of taps in a block, up to which `guard.judge_near` sums them run by run
 
 
 def good_size(n: int) -> int:
@@ -326,7 +327,7 @@ def _judge(
 
 def _long(spectrum: Spectrum) -> bool:
     """All taps stored, and so many along each axis that `guard.judge_near` makes few passes."""
-    few = any(k * CHUNK < n for k, n in zip(spectrum.taps, spectrum.lengths, strict=True))
+    few = any(k * PIECES < n for k, n in zip(spectrum.taps, spectrum.lengths, strict=True))
     return spectrum.support is None and not few
 
 
