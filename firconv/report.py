@@ -6,6 +6,7 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
+from firconv import cost
 from firconv.planner import Candidate
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _head(plan: Plan) -> list[str]:
             "method",
             f"{plan.method} in {'float32, float64 or int64, whichever is exact' if d.work == 'exact' else d.work}",
         ),
-        ("blocks", f"FFT of {lengths(d.lengths)}" if d.lengths else ""),
+        ("blocks", _blocks(plan) if d.lengths else ""),
         ("multiplications", f"{p.multiplications:,} in the defining sum"),
         ("fallback", d.fallback),
     ]
@@ -45,6 +46,13 @@ def _head(plan: Plan) -> list[str]:
         rows = [row for row in rows if row[0] != "strides"]
     title = f"{plan.call.op}: y = {'h * x' if plan.call.op == 'convolve' else 'h ⋆ x'}"
     return [title, *(line for name, text in rows if text for line in wrapped(f"  {name:<16}", text, 18))]
+
+
+def _blocks(plan: Plan) -> str:
+    p, text = plan.problem, lengths(plan.decision.lengths)
+    if cost.by_tree(p, p.dtype.kind == "c", plan.decision.lengths):
+        return f"{text}, by remainders of polynomials"
+    return f"FFT of {text}"
 
 
 def wrapped(start: str, text: str, indent: int) -> list[str]:
