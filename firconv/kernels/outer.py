@@ -41,7 +41,7 @@ def _turned(x: Any, at: int, gap: int, rows: int, count: int, out: Any, to: int,
 def channels_last(x: Any, shape: Any, box: Any, out: Any) -> None:
     """out[panel, image, plane, row, column, channel] of a block of x, two vectors of channels in a panel.
 
-    Only samples are written: what lies between the rows of a block, and channels that do not exist, stay as they are.
+    Only samples are written: channels that do not exist stay as they are.
 
     Parameters
     ----------

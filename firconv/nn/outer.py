@@ -39,7 +39,7 @@ def candidate(problem: Problem) -> Candidate | None:
 
 
 def run(problem: Problem, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> None:
-    """Fill gw (O, C/groups, *K)."""
+    """Fill gw (O, C/groups, *K); samples between two rows are in no sum, so NaN stays with the weights that meet it."""
     arrays = np.ascontiguousarray(gy), np.ascontiguousarray(x), gw
     with np.errstate(all="ignore"):
         _outer(problem)(*arrays, workers)
