@@ -39,12 +39,10 @@ def candidate(problem: Problem) -> Candidate | None:
 
 
 def run(problem: Problem, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> None:
-    """Fill gw (O, C/groups, *K)."""
+    """Fill gw (O, C/groups, *K); samples between two rows are in no sum, so NaN stays with the weights that meet it."""
     arrays = np.ascontiguousarray(gy), np.ascontiguousarray(x), gw
     with np.errstate(all="ignore"):
-        _outer(problem)(*arrays, workers, True)
-        if not np.isfinite(gw).all():  # a sample between two rows times zero may have been NaN
-            _outer(problem)(*arrays, workers, False)
+        _outer(problem)(*arrays, workers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +78,7 @@ class Outer:
         self._tables: dict[Any, np.ndarray] = {}
         self._known: dict[Any, list[Step]] = {}
 
-    def __call__(self, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int, joined: bool) -> None:
+    def __call__(self, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> None:
         p = self.problem
         tasks = [
             (g, (i, min(i + self.ins, p.channels_in)), (o, min(o + self.outs, p.channels_out)))
@@ -88,9 +86,9 @@ class Outer:
             for o in range(0, p.channels_out, self.outs)
             for i in range(0, p.channels_in, self.ins)
         ]
-        threads.run(lambda task: self._task(task, gy, x, gw, joined), tasks, workers)
+        threads.run(lambda task: self._task(task, gy, x, gw), tasks, workers)
 
-    def _task(self, task: Any, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, joined: bool) -> None:
+    def _task(self, task: Any, gy: np.ndarray, x: np.ndarray, gw: np.ndarray) -> None:
         from firconv.kernels import outer as kernel
 
         p, (group, ins, outs) = self.problem, task
@@ -98,7 +96,7 @@ class Outer:
         panels, taps = -(-(outs[1] - outs[0]) // self.panel), prod(p.taps[1:]) * (ins[1] - ins[0])
         total = np.zeros(panels * taps * self.panel, p.dtype)
         gy, flat = gy.reshape(-1), x.reshape(-1)
-        for step in self._steps(task, joined):
+        for step in self._steps(task):
             samples = flat
             if step.samples is not None:
                 samples = _room(room, *step.samples, x.dtype)
@@ -111,29 +109,30 @@ class Outer:
         kernel.channels_first(total, taps, outs[1] - outs[0], row, gw.reshape(-1)[first:])
         self._rooms.append(room)
 
-    def _steps(self, task: Any, joined: bool) -> Iterable[Step]:
+    def _steps(self, task: Any) -> Iterable[Step]:
         """The blocks of a task; those of a small layer are remembered."""
         group, ins, outs = task
-        made = (self._step(Block(group, *block, outs), ins, joined) for block in self.positions)
+        made = (self._step(Block(group, *block, outs), ins) for block in self.positions)
         p = self.problem
         tasks = p.groups * -(-p.channels_out // self.outs) * -(-p.channels_in // self.ins)
         if tasks * len(self.positions) > KEPT:
             return made
-        found = self._known.get((task, joined))
+        found = self._known.get(task)
         if found is None:
-            found = self._known[task, joined] = list(made)
+            found = self._known[task] = list(made)
         return found
 
-    def _step(self, block: Block, ins: tuple[int, int], joined: bool) -> Step:
-        """One block of positions: rows joined to one run, with zeros between them, or one run each."""
+    def _step(self, block: Block, ins: tuple[int, int]) -> Step:
+        """One block of positions: a run for each row, or for each plane if no samples lie between its rows."""
         places, panel, channels = self.geometry.places(block), self.panel, ins[1] - ins[0]
         images, (planes, rows, columns) = block.images[1] - block.images[0], block.count
-        count = (rows - 1) * places[2] + columns if joined else columns
+        joined = places[2] == columns
+        count = rows * columns if joined else columns
         panels = -(-(block.channels[1] - block.channels[0]) // panel)
         runs = images * planes * (1 if joined else rows)
-        key = ("g", count, runs, panels, block.channels[1], joined)
+        key = ("g", count, runs, panels, block.channels[1])
         turned = key, panels * runs * count * panel
-        turning = self._turning(block, count, places[2] if joined else count, runs)
+        turning = self._turning(block, count, runs)
         if not self.geometry.busy:
             offsets, bases = self._in_place(block, ins)
             return Step(block, None, None, turned, turning, offsets, bases, count)
@@ -160,13 +159,13 @@ class Outer:
     def _size(self, places: Ints, ins: tuple[int, int]) -> int:
         return (ins[1] - ins[0]) * self.geometry.phases * prod(places)
 
-    def _turning(self, block: Block, count: int, row: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
+    def _turning(self, block: Block, count: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
         p, (planes, rows, columns) = self.problem, self.geometry.outputs
         channel = planes * rows * columns
-        plane = count if row != count or block.count[1] == 1 else count * block.count[1]
+        plane = block.count[1] * block.count[2]
         shape = [
             p.groups * p.channels_out * channel, channel, rows * columns, columns,
-            runs * count, plane * block.count[0], plane, row,
+            runs * count, plane * block.count[0], plane, block.count[2],
         ]  # fmt: skip
         outs = [block.group * p.channels_out + o for o in block.channels]
         ranges = [v for pair in zip(block.first, block.count, strict=True) for v in pair]
