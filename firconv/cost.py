@@ -110,17 +110,21 @@ def save(constants: Machine) -> Path:
 
 @dataclass(frozen=True)
 class Work:
-    """What a method does for a problem: multiply-adds, seconds on one core, bytes beside the output, tasks to share."""
+    """What a method does for a problem: multiply-adds, seconds on one core, bytes beside the output, tasks to share.
+
+    On several cores its seconds count `drag` times: cores wait for each other between calls of kernels.
+    """
 
     multiplications: float
     seconds: float
     bytes: int
     tasks: float = 8.0
+    drag: float = 1.0
 
     @property
     def shared(self) -> float:
         """Seconds as they count in a choice: work of long duration in few tasks leaves cores idle."""
-        return self.seconds if self.seconds < 2e-4 else self.seconds * (1 + 1 / self.tasks)
+        return self.seconds if self.seconds < 2e-4 else self.seconds * (1 + 1 / self.tasks) * self.drag
 
 
 def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
@@ -141,7 +145,7 @@ def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
         + outs / run * passes * m.row
         + _tasks(problem, outs) * m.tile
     )
-    return Work(macs, seconds, _tile_bytes(real))
+    return Work(macs, seconds, _tile_bytes(real), max(8.0, _tasks(problem, outs)))
 
 
 def _outputs(problem: Problem) -> int:
@@ -192,6 +196,8 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks)
 
 
+#: How much longer blocks of `kernels.tree` take on several cores than their share: the kernel's calls are short.
+DRAG = 1.2
 #: How much longer the four steps of a complex line take than two real lines by `kernels.trunk`.
 STEPS = 2.4
 #: Outputs from which on a line is long.
@@ -234,7 +240,7 @@ def _tree(problem: Problem, wide: bool, lengths: tuple[int, ...], m: Machine) ->
     seconds = (samples + ends) * (per * log2(size) + fixed) + copies + m.call * (calls + 1)  # ends are by themselves
     leaf = 4 if wide else 8
     macs = samples * (4 * log2(size / (2 * leaf)) + 2 * leaf)
-    return Work(macs, seconds, int(size * 4 * (4 if wide else 2)), calls + 1)
+    return Work(macs, seconds, int(size * 4 * (4 if wide else 2)), calls + 1, DRAG)
 
 
 def _kept(problem: Problem, lengths: tuple[int, ...], axis: int) -> int:
