@@ -193,10 +193,10 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     seconds = transforms * per * log2(max(2, size)) + passes * max(1, parts_in * parts_out)
     seconds = blocks * size * planes * away * seconds + m.call * max(1.0, blocks * size / (1 << 18))
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
-    return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks)
+    return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks, DRAG)
 
 
-#: How much longer blocks of `kernels.tree` take on several cores than their share: the kernel's calls are short.
+#: How much longer Fourier methods take on several cores than their share: the calls of their kernels are short.
 DRAG = 1.2
 #: How much longer the four steps of a complex line take than two real lines by `kernels.trunk`.
 STEPS = 2.4
@@ -255,4 +255,4 @@ def long_fourier(problem: Problem, real: str, is_complex: bool, m: Machine) -> W
     planes = 2 * STEPS if is_complex else 1
     seconds = lines * (m.call + length * planes * log2(length) * (m.line64 if m.wide(real) else m.line32))
     macs = lines * length * (2 if is_complex else 1) * 7.5 * log2(length)
-    return Work(macs, seconds, int(length * 12 * (2 if m.wide(real) else 1)))
+    return Work(macs, seconds, int(length * 12 * (2 if m.wide(real) else 1)), drag=DRAG)
