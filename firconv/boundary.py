@@ -340,7 +340,8 @@ def apply(terms: Extension, x: np.ndarray, axis: int, dtype: np.dtype | None = N
     for factor, sample in ((terms.first, 0), (terms.last, -1)):
         if factor is not None:
             here = (slice(None),) * axis + (factor != 0,)
-            y[here] += column(factor[factor != 0]).astype(dtype) * np.take(x, [sample], axis=axis).astype(dtype)
+            with np.errstate(invalid="ignore", over="ignore"):
+                y[here] += column(factor[factor != 0]).astype(dtype) * np.take(x, [sample], axis=axis).astype(dtype)
     if terms.absent is not None:
         here = (slice(None),) * axis + (terms.absent,)
         y[here] = 0 if terms.value is None else column(terms.value[terms.absent]).astype(dtype)
