@@ -87,7 +87,7 @@ def machine() -> Machine:
         found = json.loads(store().read_text())
         known = {f.name: f.type for f in fields(Machine)}
         numbers = {k: v for k, v in found.items() if k in known}
-        if any(k != "provenance" and not (isinstance(v, float) and 0 < v < 100) for k, v in numbers.items()):
+        if any(k != "provenance" and not (isinstance(v, float) and 0 < v < 1e6) for k, v in numbers.items()):
             return BUILT_IN
         return replace(BUILT_IN, **numbers)
     except (OSError, ValueError, TypeError, AttributeError):
