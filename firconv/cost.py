@@ -193,10 +193,10 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     seconds = transforms * per * log2(max(2, size)) + passes * max(1, parts_in * parts_out)
     seconds = blocks * size * planes * away * seconds + m.call * max(1.0, blocks * size / (1 << 18))
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
-    return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks, DRAG)
+    return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks, DRAG if len(problem.filtered) == 1 else 1.0)
 
 
-#: How much longer Fourier methods take on several cores than their share: the calls of their kernels are short.
+#: How much longer Fourier methods of lines, and `kernels.tree`, take on several cores than their share: short calls.
 DRAG = 1.2
 #: How much longer the four steps of a complex line take than two real lines by `kernels.trunk`.
 STEPS = 2.4
@@ -205,7 +205,7 @@ LONG = 1 << 12
 #: Shortest and longest blocks, powers of two, that go through `kernels.tree`: of one axis, and along each of two.
 TREE = {1: ((1 << 7, 1 << 16),), 2: ((1 << 4, 1 << 10), (1 << 6, 1 << 10))}
 #: Blocks that cost about as much as the guard's closer look at one block with an end of the signal in it.
-ENDS = 2.0
+ENDS = 0.5
 #: Copies in memory that cost about as much as turning columns into lines, and as the short rows of tiles.
 TURN, ROWS = 8.0, 4.0
 
