@@ -191,6 +191,8 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     away = m.far ** ((max(lengths, default=1) > 1 << 16) + (max(lengths, default=1) > 1 << 21))
     passes = fixed * (1 + m.axis * (sum(n > 1 for n in lengths) - 1))
     seconds = transforms * per * log2(max(2, size)) + passes * max(1, parts_in * parts_out)
+    if len(problem.filtered) == 1 and prod(problem.outputs[problem.filtered[0] + 1 :]) > 1:
+        seconds += TURN * (m.copy64 if wide else m.copy32)
     seconds = blocks * size * planes * away * seconds + m.call * max(1.0, blocks * size / (1 << 18))
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks, DRAG if len(problem.filtered) == 1 else 1.0)
