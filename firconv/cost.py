@@ -64,6 +64,10 @@ class Machine:
         """Seconds of one multiply-add in a real dtype."""
         return {"float32": self.mac32, "float64": self.mac64}.get(real, self.mac_int)
 
+    def copy(self, real: str) -> float:
+        """Seconds of moving one sample through memory."""
+        return self.copy64 if self.wide(real) else self.copy32
+
     def wide(self, real: str) -> bool:
         """True for types of eight bytes."""
         return real != "float32"
@@ -136,12 +140,11 @@ def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
     passes = max(
         1, prod(problem.taps[a] for a in filtered[:-2])
     )  # images are summed one tap of the outer axes at a time
-    copy = m.copy64 if m.wide(real) else m.copy32
     split = prod(problem.signal) if max(problem.up + problem.down, default=1) > 1 else 0
     pace = m.line if filtered == (len(problem.outputs) - 1,) and run > LONG else 1.0
     seconds = (
         macs * m.mac(real) * pace
-        + (outs * passes + 2 * split) * copy
+        + (outs * passes + 2 * split) * m.copy(real)
         + outs / run * passes * m.row
         + _tasks(problem, outs) * m.tile
     )
@@ -170,17 +173,16 @@ def separable(problem: Problem, real: str, planes: int, terms: int, m: Machine) 
     lengths = [k / u for k, u in zip(problem.taps, problem.up, strict=True) if k > 1]
     macs = float(outs) * sum(lengths) * planes * terms
     passes = len(lengths) * terms
-    copy = m.copy64 if m.wide(real) else m.copy32
     rows = outs / max(1, prod(problem.outputs[problem.filtered[-1] :]))  # trailing axes lengthen the row
-    seconds = macs * m.mac(real) + passes * (outs * copy + rows * m.row + _tasks(problem, outs) * m.tile)
+    seconds = macs * m.mac(real) + passes * (outs * m.copy(real) + rows * m.row + _tasks(problem, outs) * m.tile)
     return Work(macs, seconds, _tile_bytes(real))
 
 
 def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, ...], m: Machine) -> Work:
     """Blocks of the given FFT lengths over the whole output, with polyphase parts as channels."""
-    wide = real != "float32"
+    wide = m.wide(real)
     if by_tree(problem, is_complex, lengths):
-        return _tree(problem, wide, lengths, m)
+        return _tree(problem, real, lengths, m)
     per, fixed = (m.fft64, m.block64) if wide else (m.fft32, m.block32)
     blocks, parts_in, parts_out, size = float(problem.groups), problem.channels_in, problem.channels_out, prod(lengths)
     for n, a, outs in zip(lengths, problem.lattices, problem.outputs, strict=True):
@@ -191,8 +193,8 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
     away = m.far ** ((max(lengths, default=1) > 1 << 16) + (max(lengths, default=1) > 1 << 21))
     passes = fixed * (1 + m.axis * (sum(n > 1 for n in lengths) - 1))
     seconds = transforms * per * log2(max(2, size)) + passes * max(1, parts_in * parts_out)
-    if len(problem.filtered) == 1 and prod(problem.outputs[problem.filtered[0] + 1 :]) > 1:
-        seconds += TURN * (m.copy64 if wide else m.copy32)
+    if _columns(problem):
+        seconds += TURN * m.copy(real)
     seconds = blocks * size * planes * away * seconds + m.call * max(1.0, blocks * size / (1 << 18))
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
     return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks, DRAG if len(problem.filtered) == 1 else 1.0)
@@ -226,7 +228,8 @@ def by_tree(problem: Problem, is_complex: bool, lengths: tuple[int, ...]) -> boo
     return all(lo <= n <= hi and n & (n - 1) == 0 for n, (lo, hi) in zip(sizes, TREE[len(sizes)], strict=True))
 
 
-def _tree(problem: Problem, wide: bool, lengths: tuple[int, ...], m: Machine) -> Work:
+def _tree(problem: Problem, real: str, lengths: tuple[int, ...], m: Machine) -> Work:
+    wide = m.wide(real)
     axes = [a for a, n in enumerate(lengths) if n > 1]
     size, along = prod(lengths), {a: ceil(problem.outputs[a] / _kept(problem, lengths, a)) for a in axes}
     blocks = problem.groups * prod(problem.outputs) / prod(problem.outputs[a] for a in axes) * prod(along.values())
@@ -235,14 +238,17 @@ def _tree(problem: Problem, wide: bool, lengths: tuple[int, ...], m: Machine) ->
     calls = banks * max(1.0, min(8.0, samples / banks / (1 << 16)), samples / banks / (1 << 18))
     single = problem.filtered[0] if len(problem.filtered) == 1 else None
     ends = 2 * ENDS * samples / along[single] if single is not None else 0.0
-    moves = 1.0 + (ROWS - 1) * (len(axes) - 1)
-    if single is not None and len(axes) == 1 and prod(problem.outputs[single + 1 :]) > 1:
-        moves = TURN
-    copies = samples * (m.copy64 if wide else m.copy32) * moves
+    moves = ROWS if len(axes) > 1 else TURN if _columns(problem) else 1.0
+    copies = samples * m.copy(real) * moves
     seconds = (samples + ends) * (per * log2(size) + fixed) + copies + m.call * (calls + 1)  # ends are by themselves
     leaf = 4 if wide else 8
     macs = samples * (4 * log2(size / (2 * leaf)) + 2 * leaf)
     return Work(macs, seconds, int(size * 4 * (4 if wide else 2)), calls + 1, DRAG)
+
+
+def _columns(problem: Problem) -> bool:
+    """True for sums along one axis whose samples do not lie next to each other."""
+    return len(problem.filtered) == 1 and prod(problem.outputs[problem.filtered[0] + 1 :]) > 1
 
 
 def _kept(problem: Problem, lengths: tuple[int, ...], axis: int) -> int:

@@ -35,7 +35,7 @@ def candidate(problem: Problem) -> Candidate | None:
     copies = problem.groups * problem.signal[0] * shape.columns * shape.rows
     waste = -(-shape.outputs[1] // 16) * 16 / shape.outputs[1]
     moved = copies + 2 * problem.channels_out * problem.groups * prod(problem.outputs)
-    seconds = macs * m.mac(real) * waste + moved * (m.copy64 if m.wide(real) else m.copy32) + m.tile
+    seconds = macs * m.mac(real) * waste + moved * m.copy(real) + m.tile
     bound = f"{planner.gamma(planner.terms(problem) + 1, planner.UNIT[real]):.1e}·(|h|*|x|)"
     tasks = float(len(_boxes(problem, shape)))
     shared = seconds if seconds < 2e-4 else seconds * (1 + 1 / tasks)
