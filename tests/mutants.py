@@ -33,7 +33,7 @@ KERNELS = {
     "direct": (None, ["test_kernels_direct.py"], ""),
     "dense": (None, ["test_dense.py"], "bits or gradient or one_tap"),
     "outer": (None, ["test_dense.py"], "gradient or long"),
-    "strips": (["_picked", "_stepped", "copied"], ["test_dense.py"], "bits or gradient or one_tap"),
+    "strips": (["turned", "_picked", "_stepped", "copied"], ["test_dense.py"], "bits or gradient or one_tap"),
     "fourier": (["prepare", "correlate", "_condition", "_filter", "_multiply", "_judge", "correlate_integers"],
                 ["test_kernels_fourier.py", WHOLE], "kernels_fourier or overlap_save"),
     "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_close", "_measure", "_at_once"],
@@ -48,7 +48,7 @@ KERNELS = {
     "trunk": (["enter", "leave", "_window", "branch"], ["test_kernels_trunk.py"], "sum or place"),  # down, up: splits
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
     "winograd": (["into", "out_of", "points", "_first", "_column", "_gather", "_quiet", "_tiles", "_chain", "_products",
-                  "_outputs", "_write", "_deliver", "block", "weights"],
+                  "_outputs", "_deliver", "block", "weights"],
                  ["test_winograd.py"], "exactly or hundred or without or published"),
 }
 

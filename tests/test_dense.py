@@ -270,3 +270,13 @@ def test_lent_weights_that_are_not_finite_are_noticed(value):
     assert np.array_equal(
         nn.conv(x, w, stride=2, padding=1), nn.plan(x, w, stride=2, padding=1)(x), equal_nan=True
     )
+
+
+@pytest.mark.parametrize("dtype, outs", [("float32", 17), ("float64", 9)])
+def test_the_gradient_of_one_channel_behind_whole_panels(dtype, outs):
+    rng = np.random.default_rng(21)
+    x, gy = rng.standard_normal((1, 3, 6, 7)).astype(dtype), rng.standard_normal((1, outs, 4, 5)).astype(dtype)
+    views = np.lib.stride_tricks.sliding_window_view(x[0].astype(float), (3, 3), axis=(1, 2))
+    truth = np.einsum("ohw,ihwkl->oikl", gy[0].astype(float), views)
+    found = nn.conv_weight_gradient(gy, x, truth.shape, method="gemm")
+    assert np.abs(found - truth).max() <= 1e-5 * np.abs(truth).max()

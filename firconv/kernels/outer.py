@@ -14,27 +14,13 @@ from numba import int64
 
 from firconv.kernels.bunches import bunch, fmas, loads, rows, stores
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, item, lanes, load, spread, turn, width
+from firconv.kernels.lanes import fma, item, lanes, load, spread, width
+from firconv.kernels.strips import turned
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
 ROWS = 5  # taps that are summed at once: ten sums, two vectors and one sample are 13 of 16 registers
 CHAIN = 256  # positions of one sum: their panel stays in the first-level cache
-
-
-@compiled()
-def _turned(x: Any, at: int, gap: int, rows: int, count: int, out: Any, to: int, step: int) -> None:
-    """out[j·step + r] = x[r·gap + j] for `rows` rows of `count` samples."""
-    size = lanes(x)
-    for r in range(0, rows, size):
-        if count >= size and r + size <= rows:
-            for start in range(0, count, size):
-                j = min(start, count - size)
-                turn(x, at + r * gap + j, gap, out, to + j * step + r, step)
-        else:
-            for k in range(r, min(r + size, rows)):
-                for j in range(count):
-                    out[to + j * step + k] = x[at + k * gap + j]
 
 
 @compiled(lambda t: (const(t), INDEX, INDEX, mutable(t)), FLOATS)
@@ -55,7 +41,7 @@ def channels_last(x: Any, shape: Any, box: Any, out: Any) -> None:
                 plane, row = i // box[7], i % box[7]
                 at = n * shape[0] + c * shape[1] + (box[4] + plane) * shape[2] + (box[6] + row) * shape[3] + box[8]
                 to = (c - box[2]) // panel * shape[4] + (n - box[0]) * shape[5] + plane * shape[6] + row * shape[7]
-                _turned(x, at, shape[1], min(panel, box[3] - c), box[9], out, to * panel, panel)
+                turned(x, at, shape[1], min(panel, box[3] - c), box[9], out, to * panel, panel)
 
 
 @compiled(references=False)
@@ -102,14 +88,4 @@ def channels_first(x: Any, taps: int, outs: int, step: int, out: Any) -> None:
     """out[o·step + c] = x[panel, c, o] for `outs` channels in panels."""
     panel = 2 * lanes(x)
     for o in range(0, outs, panel):
-        size = lanes(x)
-        for r in range(0, min(panel, outs - o), size):
-            at, to = o * taps + r, (o + r) * step
-            if taps >= size and o + r + size <= outs:
-                for start in range(0, taps, size):
-                    c = min(start, taps - size)
-                    turn(x, at + c * panel, panel, out, to + c, step)
-            else:
-                for k in range(min(size, outs - o - r)):
-                    for c in range(taps):
-                        out[to + k * step + c] = x[at + c * panel + k]
+        turned(x, o * taps, panel, taps, min(panel, outs - o), out, o * step, step)

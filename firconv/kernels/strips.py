@@ -1,6 +1,7 @@
 """Reading what a block of outputs reads: rows that follow each other in memory, a stride split into its parts.
 
-Then every tap of a dense layer is an offset into the copy, and absent samples are zeros.
+Then every tap of a dense layer is an offset into the copy, and absent samples are zeros. `turned` exchanges the rows
+and columns of a copy, for kernels whose vectors run along channels.
 """
 
 from __future__ import annotations
@@ -10,9 +11,24 @@ from typing import Any
 from numba import int64
 
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import evens, lanes, load, spread, store
+from firconv.kernels.lanes import evens, lanes, load, spread, store, turn
 
 INDEX = const(int64)
+
+
+@compiled()
+def turned(x: Any, at: int, gap: int, rows: int, count: int, out: Any, to: int, step: int) -> None:
+    """out[to + j·step + r] = x[at + r·gap + j] for `rows` rows of `count` samples: the last squares overlap others."""
+    size = lanes(x)
+    if rows >= size and count >= size:
+        for row in range(0, rows, size):
+            for column in range(0, count, size):
+                r, j = min(row, rows - size), min(column, count - size)
+                turn(x, at + r * gap + j, gap, out, to + j * step + r, step)
+    else:
+        for r in range(rows):
+            for j in range(count):
+                out[to + j * step + r] = x[at + r * gap + j]
 
 
 @compiled()

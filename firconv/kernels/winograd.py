@@ -23,6 +23,7 @@ from numba import int64
 
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import fma, item, lanes, load, spread, store, turn
+from firconv.kernels.strips import turned
 
 f4 = np.float32
 INDEX = const(int64)
@@ -240,21 +241,6 @@ def _outputs(
 
 
 @compiled()
-def _write(y: Any, at: int, n: int, outs: int, out: Any, to: int, step: int) -> None:
-    """Turn n outputs of a panel, y[j, o], into out[o·step + j]."""
-    size = lanes(y)
-    for o in range(0, PANEL, size):
-        if n >= size and o + size <= outs:
-            for start in range(0, n, size):
-                j = min(start, n - size)
-                turn(y, at + j * PANEL + o, PANEL, out, to + o * step + j, step)
-        else:
-            for k in range(o, min(o + size, outs)):
-                for j in range(n):
-                    out[to + k * step + j] = y[at + j * PANEL + k]
-
-
-@compiled()
 def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any) -> None:
     """The outputs of one panel that exist."""
     down, gap, step = shape[DOWN], shape[LOW_GAP], shape[OUT_HEIGHT] * shape[OUT_WIDTH]
@@ -266,7 +252,7 @@ def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any) -> None
             if low + r * gap < shape[OUT_HEIGHT]:
                 to = (image * shape[GROUPS] * shape[OUTS] + o * PANEL) * step
                 to += (low + r * gap) * shape[OUT_WIDTH] + first
-                _write(y, ((g - box[0]) * down + r) * width * PANEL, n, outs, out, to, step)
+                turned(y, ((g - box[0]) * down + r) * width * PANEL, PANEL, n, outs, out, to, step)
 
 
 @compiled(
