@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from firconv import boundary as bd
-from firconv import run_direct, run_fourier, spectra, tiles
+from firconv import run_direct, run_fourier, run_images, spectra, tiles
 from firconv.planner import Decision, is_long
 from firconv.problem import IDLE, Lattice, Problem
 
@@ -36,21 +36,49 @@ class Runner(Protocol):
         ...
 
 
-def runner(problem: Problem, decision: Decision, weights: np.ndarray, work: str, factors: Any = None) -> Runner:
-    """Prepare correlation taps (O, I, *K) for the decided method in the real dtype `work`."""
+def runner(
+    problem: Problem, decision: Decision, weights: np.ndarray, work: str, factors: Any = None, target: Any = None
+) -> Runner:
+    """Prepare correlation taps (O, I, *K) for the decided method in the real dtype `work`.
+
+    `target` is the type of an array of all outputs that tasks may write to as they are, or None if there is none.
+    """
     if decision.method == "reference":
         return Reference(problem, weights)
     if decision.method == "shifted" or work == "object":
         return Shifted(problem, weights, work)
     if decision.method == "separable":
-        return Separable(problem, factors, work)
+        return _separable(problem, factors, work, target)
     if work == "int64":  # also where an FFT was asked for: see exact_work
         return Direct(problem.lattices, problem.outputs, False, weights, work)
     if decision.method == "fft" and is_long(problem, decision.lengths):
         return LongFourier(problem, decision, weights, work)
     if decision.method in ("fft", "overlap_save"):
         return Fourier(problem, decision, weights, work)
-    return Direct(problem.lattices, problem.outputs, problem.signal_dtype.kind == "c", weights, work)
+    found = Direct(problem.lattices, problem.outputs, problem.signal_dtype.kind == "c", weights, work)
+    return _shared(found, problem, found, target)
+
+
+def _separable(problem: Problem, factors: list[list[np.ndarray]], work: str, target: Any) -> Runner:
+    """One pass per axis; of a column and a row as images, if what is known beyond their ends can be found by maps."""
+    tiled = Separable(problem, factors, work)
+    if len(factors) > 1 or len(problem.filtered) != 2 or target != tiled.dtype:
+        return tiled
+    taps = _outer_sum(factors, problem.taps, list(problem.filtered))
+    dense = Direct(problem.lattices, problem.outputs, problem.signal_dtype.kind == "c", taps, work)
+    if len(tiled.terms[0]) != 2 or dense.taps.weights.shape[2 + dense.taps.run_axis] == 1:
+        return tiled
+    column, row = (direct.taps.weights.ravel() for _, direct in tiled.terms[0][-2:])
+    return _shared(tiled, problem, dense, target, (np.ascontiguousarray(column[:, None]), row))
+
+
+def _shared(tiled: Runner, problem: Problem, dense: Direct, target: Any, passes: Any = None) -> Runner:
+    """A runner whose workers share images, where its tasks need no casts; else `tiled`."""
+    direct = not (dense.planes_in or dense.planes_out)
+    if direct and target == dense.dtype and problem.signal_dtype == dense.block:
+        if run_images.serves(dense.taps, problem.boundary):
+            return run_images.Images(tiled, dense.taps, dense.pairs, passes)
+    return tiled
 
 
 # ── direct ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -86,10 +114,10 @@ class Direct:
         if self.pairs:
             block = block if block.strides[-1] == block.itemsize else np.ascontiguousarray(block)
             if out.strides[-1] == out.itemsize:
-                run_direct.correlate(self.taps, _as_pairs(block), _as_pairs(out))
+                run_direct.correlate(self.taps, run_direct.as_pairs(block), run_direct.as_pairs(out))
             else:
                 y = np.empty(out.shape, out.dtype)
-                run_direct.correlate(self.taps, _as_pairs(block), _as_pairs(y))
+                run_direct.correlate(self.taps, run_direct.as_pairs(block), run_direct.as_pairs(y))
                 out[...] = y
             return
         if self.planes_in:
@@ -100,12 +128,6 @@ class Direct:
         y = np.empty((2 * out.shape[0], *out.shape[1:]), block.dtype)
         run_direct.correlate(self.taps, block, y)
         out.real, out.imag = y[: out.shape[0]], y[out.shape[0] :]
-
-
-def _as_pairs(a: np.ndarray) -> np.ndarray:
-    """A complex array as real pairs on a last axis of two, without a copy."""
-    real = a.real.dtype
-    return np.lib.stride_tricks.as_strided(a.view(real), (*a.shape, 2), (*a.strides, real.itemsize))
 
 
 def _as_integers(w: np.ndarray, work: np.dtype) -> np.ndarray:

@@ -306,7 +306,8 @@ class Plan:
         for g in range(weights.shape[0]):
             for o in range(0, weights.shape[1], lasts):
                 w = weights[g, o : o + lasts][:, None]
-                runner = execution.runner(self.problem, self.decision, w, work, self._factors)
+                target = deliver.sum_type(self) if self._ratios is None else None
+                runner = execution.runner(self.problem, self.decision, w, work, self._factors, target)
                 banks.append((runner, banks[0][1] if banks else runner.boxes(self._grid)))
         return banks
 

@@ -61,7 +61,7 @@ class DirectTaps:
         return axes[-1]
 
     def images(self, x: np.ndarray, out: np.ndarray) -> list[tuple[Any, ...]]:
-        """The arguments of every call of `direct.grid` for a tile, taps in their order; arrays as for `rows`."""
+        """The arguments of every call of `images.grid` for a tile, taps in their order; arrays as for `rows`."""
         key = (x.strides, out.strides, out.shape, "images")
         found = self._tables.get(key)
         if found is None:
@@ -154,6 +154,12 @@ class DirectTaps:
         return Rows(at.ravel(), to.ravel(), int(np.prod(shape[run:])), table, table.first[filters], table.last[filters])
 
 
+def as_pairs(a: np.ndarray) -> np.ndarray:
+    """A complex array as real pairs on a last axis of two, without a copy."""
+    real = a.real.dtype
+    return np.lib.stride_tricks.as_strided(a.view(real), (*a.shape, 2), (*a.strides, real.itemsize))
+
+
 def correlate(taps: DirectTaps, block: np.ndarray, out: np.ndarray) -> None:
     """The direct sum of one tile: block (I, *samples) as `tiles.Grid.span` gives them, into out (O, *outputs)."""
     d = len(taps.lattices)
@@ -196,12 +202,14 @@ def _join(parts: np.ndarray, out: np.ndarray) -> None:
 
 
 def _run(taps: DirectTaps, x: np.ndarray, out: np.ndarray) -> None:
-    from firconv.kernels import direct  # compiled: loaded when first needed
-
     memory, target = tiles.flat(x), tiles.flat(out)
     if taps.row_axis is not None and out.shape[len(taps.lattices) + 1 + taps.row_axis] > 1:
-        _images(direct.grid, taps, x, out, memory, target)
+        from firconv.kernels import images  # compiled: loaded when first needed
+
+        _images(images.grid, taps, x, out, memory, target)
         return
+    from firconv.kernels import direct
+
     r = taps.rows(x, out)
     direct.rows(memory, target, r.x_row, r.out_row, r.run, r.table.weights, r.table.offsets, r.first, r.last)
 

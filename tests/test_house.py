@@ -22,7 +22,8 @@ FLOORS = [
     ["theory"],
     ["convolution", "calibration", "config", "lags"],
     ["plans", "streaming", "report"],
-    ["execution", "deliver", "run_direct", "run_fourier", "unsure", "spectra", "omit", "tiles", "threads"],
+    ["execution", "deliver", "run_direct", "run_images", "run_fourier"]
+    + ["unsure", "spectra", "omit", "tiles", "threads"],
     ["planner"],
     ["cost"],
     ["describe"],
@@ -89,7 +90,7 @@ def test_imports_go_one_way(path):
 
 @pytest.mark.parametrize("path", sorted((HOUSE / "kernels").glob("*.py")), ids=lambda p: p.name)
 def test_kernels_do_not_know_each_other_or_the_planner(path):
-    shared = {"compiled", "lanes", "bunches", "guard", "splits", "strips", "__init__", path.stem}
+    shared = {"compiled", "lanes", "bunches", "direct", "guard", "splits", "strips", "__init__", path.stem}
     for name, line in imports(path):
         if name.startswith("firconv.kernels."):
             assert name.split(".")[2] in shared, f"{path.name}:{line} imports {name}"

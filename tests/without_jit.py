@@ -6,6 +6,7 @@ import sys
 
 TESTS = (
     "test_kernels_direct",
+    "test_kernels_images",
     "test_kernels_fourier",
     "test_kernels_fourstep",
     "test_kernels_tree",
@@ -45,6 +46,7 @@ ENGINE = (
     "problem",
     "report",
     "run_direct",
+    "run_images",
     "run_fourier",
     "signal",
     "spectra",
@@ -56,6 +58,7 @@ ENGINE = (
     "kernels/outer",
     "kernels/strips",
     "kernels/direct",
+    "kernels/images",
     "kernels/fourier",
     "kernels/fourstep",
     "kernels/guard",

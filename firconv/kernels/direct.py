@@ -1,6 +1,6 @@
-"""The defining sum on blocks: valid correlation by tables of offsets, for images, for tiny calls, for single outputs.
+"""The defining sum on blocks: valid correlation by tables of offsets, for tiny calls, for single outputs.
 
-In ``rows``, ``grid`` and ``line`` every output is the chain
+In ``rows``, ``line`` and the kernels of ``images`` every output is the chain
 
     acc = 0;  acc = fma(w[0], x[0], acc);  acc = fma(w[1], x[1], acc);  …        taps in the order of their table
 
@@ -12,7 +12,7 @@ What bounds the speed is not arithmetic but loads: two per cycle, and one that s
 So sums stay in registers over all taps, and a vector of samples, once loaded, serves two of them, a and b. Two outputs
 meet the same samples at different taps, so a runs ahead of b by the lag between these taps, and each still adds its
 own taps in order: neighbouring vectors of one row (``rows``, the lag is the taps that fill a vector) or two rows of an
-image (``grid``, the lag is one row of taps).
+image (``images``, the lag is one row of taps).
 """
 
 from __future__ import annotations
@@ -20,21 +20,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import boolean, float64, int64
+from numba import float64, int64
 
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, fma2, item, lanes, load, load_part, spread, store, store_part, width
+from firconv.kernels.lanes import fma, fma2, item, lanes, load, spread, store, store_part, width
 
 INDEX = const(int64)
 LAGS = 2  # a run of so many lags is worth the taps that each of the two sums adds alone
-NEAR = 200_000  # bytes of samples that stay in the second-level cache; strips for the first level gained nothing
 
 
 # --- a pair of sums -------------------------------------------------------------------------------------------------
 
 
 @compiled()
-def _pair(
+def pair(
     x: Any, p: int, q: int, weights: Any, offsets: Any, first: int, last: int, lag: int, a: Any, b: Any
 ) -> Any:
     """Add taps first … last − 1 to the outputs a, that read at p, and b, that read at q.
@@ -57,7 +56,7 @@ def _pair(
 
 
 @compiled()
-def _sample(x: Any, p: int, weights: Any, offsets: Any, first: int, last: int, acc: Any) -> Any:
+def sample(x: Any, p: int, weights: Any, offsets: Any, first: int, last: int, acc: Any) -> Any:
     """Add taps first … last − 1 to one output."""
     for c in range(first, last):
         acc = fma(item(weights, c), item(x, p + item(offsets, c)), acc)
@@ -65,7 +64,7 @@ def _sample(x: Any, p: int, weights: Any, offsets: Any, first: int, last: int, a
 
 
 @compiled()
-def _furthest(offsets: Any) -> int:
+def furthest(offsets: Any) -> int:
     """The largest offset, and 0 of none."""
     far = 0
     for c in range(len(offsets)):
@@ -77,7 +76,7 @@ def _furthest(offsets: Any) -> int:
 
 
 @compiled()
-def _segments(offsets: Any, one: int) -> Any:
+def segments(offsets: Any, one: int) -> Any:
     """Cut a table where its spacing changes: for each tap the end of its segment, and the lag there, or 0.
 
     A segment is a run of offsets 1, 2 or 4 apart that is long enough to have a lag, or all that lies between such runs.
@@ -122,7 +121,7 @@ def _strip(
         c = first
         while c < last:
             end = min(item(ends, c), last)
-            a, b = _pair(x, p, p + shift, weights, offsets, c, end, scale * item(lags, c), a, b)
+            a, b = pair(x, p, p + shift, weights, offsets, c, end, scale * item(lags, c), a, b)
             c = end
         store(out, to + j, a)
         store(out, to + j + shift, b)
@@ -139,6 +138,33 @@ def _short(
     store_part(out, to, acc, n)
 
 
+@compiled()
+def row(
+    x: Any, out: Any, at: int, to: int, n: int,
+    weights: Any, offsets: Any, ends: Any, lags: Any, reach: int, a: int, b: int,
+) -> None:  # fmt: skip
+    """One row: out[to + j] = Σ_c weights[c] · x[at + offsets[c] + j] for c from a to b − 1, j from 0 to n − 1.
+
+    ends, lags, reach : of `segments` and `furthest`. A rest that fills no whole block is computed by a block that ends
+    with the row: it writes some outputs a second time, with the same bits.
+    """
+    one, zero = lanes(x), weights.dtype.type(0)
+    wide, narrow = spread(zero, 6, 2), spread(zero, 2, 1)
+    done = 0
+    if n >= 12 * one:
+        done = n if n % (12 * one) > 4 * one else n - n % (12 * one)
+        _strip(x, out, at, to, 0, done, one, weights, offsets, ends, lags, 1, a, b, wide)
+    if n >= 2 * one:
+        near = n >= 4 * one  # otherwise the two sums overlap
+        shift = 2 * one if near else n - 2 * one
+        _strip(x, out, at, to, done, n, shift, weights, offsets, ends, lags, 2 if near else 0, a, b, narrow)
+    elif at + reach + 2 * one <= len(x):
+        _short(x, out, at, to, n, weights, offsets, a, b, narrow)
+    else:
+        for j in range(n):
+            out[to + j] = sample(x, at + j, weights, offsets, a, b, zero)
+
+
 @compiled(lambda t: (const(t), mutable(t), INDEX, INDEX, int64, const(t), INDEX, INDEX, INDEX))
 def rows(
     x: Any, out: Any, x_row: Any, out_row: Any, n: int, weights: Any, offsets: Any, first: Any, last: Any
@@ -146,122 +172,15 @@ def rows(
     """Rows of outputs by a table: out[out_row[r] + j] = Σ_c weights[c] · x[x_row[r] + offsets[c] + j].
 
     x, out are flat memory; x_row, out_row, first, last have one entry per row, and c runs over first[r] … last[r] − 1
-    (none gives zeros); j runs over 0 … n − 1. A rest that fills no whole block is computed by a block that ends with
-    the row: it writes some outputs a second time, with the same bits. Two rows of outputs must not overlap.
+    (none gives zeros); j runs over 0 … n − 1. Two rows of outputs must not overlap.
     """
-    one, zero = lanes(x), weights.dtype.type(0)
-    wide, narrow = spread(zero, 6, 2), spread(zero, 2, 1)
-    ends, lags = _segments(offsets, one)
-    reach = _furthest(offsets) + 2 * one
+    ends, lags = segments(offsets, lanes(x))
+    reach = furthest(offsets)
     for r in range(len(x_row)):
-        at, to, a, b = x_row[r], out_row[r], first[r], last[r]
-        done = 0
-        if n >= 12 * one:
-            done = n if n % (12 * one) > 4 * one else n - n % (12 * one)
-            _strip(x, out, at, to, 0, done, one, weights, offsets, ends, lags, 1, a, b, wide)
-        if n >= 2 * one:
-            near = n >= 4 * one  # otherwise the two sums overlap
-            shift = 2 * one if near else n - 2 * one
-            _strip(x, out, at, to, done, n, shift, weights, offsets, ends, lags, 2 if near else 0, a, b, narrow)
-        elif at + reach <= len(x):
-            _short(x, out, at, to, n, weights, offsets, a, b, narrow)
-        else:
-            for j in range(n):
-                out[to + j] = _sample(x, at + j, weights, offsets, a, b, zero)
+        row(x, out, x_row[r], out_row[r], n, weights, offsets, ends, lags, reach, first[r], last[r])
 
 
-# --- images ---------------------------------------------------------------------------------------------------------
-
-
-@compiled()
-def _begin(out: Any, i: int, zero: Any, accumulate: bool) -> Any:
-    """What a sum starts from."""
-    return load(out, i, zero) if accumulate else zero
-
-
-@compiled()
-def _band(
-    x: Any, out: Any, at: int, to: int, n: int, shift: int, low: int,
-    weights: Any, offsets: Any, lag: int, accumulate: bool, zero: Any,
-) -> None:  # fmt: skip
-    """Two rows of n outputs, `low` apart, from samples `shift` apart; the last block ends with the row."""
-    size, taps = width(zero), len(offsets)
-    end = n - size
-    a_end, b_end = _begin(out, to + end, zero, accumulate), _begin(out, to + low + end, zero, accumulate)
-    for start in range(0, n, size):
-        j = min(start, end)
-        p, a, b = at + j, a_end, b_end
-        if j == start:
-            a, b = _begin(out, to + j, zero, accumulate), _begin(out, to + low + j, zero, accumulate)
-        a, b = _pair(x, p, p + shift, weights, offsets, 0, taps, lag, a, b)
-        store(out, to + j, a)
-        store(out, to + low + j, b)
-
-
-@compiled()
-def _few(
-    x: Any, out: Any, at: int, to: int, n: int, shift: int, low: int,
-    weights: Any, offsets: Any, lag: int, accumulate: bool, zero: Any,
-) -> None:  # fmt: skip
-    """A band narrower than `zero`: its sums read and compute on beyond the rows, in memory that must be there."""
-    a = load_part(out, to, zero, n) if accumulate else zero
-    b = load_part(out, to + low, zero, n) if accumulate else zero
-    a, b = _pair(x, at, at + shift, weights, offsets, 0, len(offsets), lag, a, b)
-    store_part(out, to, a, n)
-    store_part(out, to + low, b, n)
-
-
-@compiled()
-def _samples(
-    x: Any, out: Any, at: int, to: int, n: int, shift: int, low: int, weights: Any, offsets: Any, accumulate: bool
-) -> None:
-    """A band, or one row where `low` is 0, sample by sample."""
-    for _ in range(1 if low == 0 else 2):
-        for j in range(n):
-            acc = out[to + j] if accumulate else weights.dtype.type(0)
-            out[to + j] = _sample(x, at + j, weights, offsets, 0, len(offsets), acc)
-        at += shift
-        to += low
-
-
-@compiled(lambda t: (const(t), mutable(t), int64, int64, int64, int64, int64, const(t, 2), int64, int64, boolean))
-def grid(
-    x: Any, out: Any, x_row: int, out_row: int, count: int, out_pitch: int, n: int,
-    weights: Any, pitch: int, step: int, accumulate: bool,
-) -> None:  # fmt: skip
-    """An image: out[out_row + r·out_pitch + j] = Σ_ky Σ_kx weights[ky, kx] · x[x_row + (r + ky)·pitch + kx·step + j].
-
-    r runs over 0 … count − 1 and j over 0 … n − 1; step is 1 for grey images, the number of channels for interleaved
-    ones. With `accumulate` the sums go on from what `out` holds. Columns are done in strips whose samples stay in the
-    second-level cache from one pair of rows to the next; the last of an odd number of rows is a pair of halves.
-    """
-    ky, kx = weights.shape
-    one, zero = lanes(x), weights.dtype.type(0)
-    wide, narrow = spread(zero, 6, 1), spread(zero, 2, 1)
-    offsets = np.empty(ky * kx, np.int64)
-    for c in range(ky * kx):
-        offsets[c] = c // kx * pitch + c % kx * step
-    reach = max(0, (ky - 1) * pitch) + max(0, (kx - 1) * step) + 2 * one
-    strip = max(1, NEAR // ((ky + 1) * 6 * one * x.itemsize)) * 6 * one
-    start = 0
-    while start < n:
-        m = strip if n - start >= strip + 6 * one else n - start
-        for r in range(0, count, 2):
-            at, to = x_row + start + r * pitch, out_row + start + r * out_pitch
-            size, shift, low, lag = m, pitch, out_pitch, kx
-            if r + 1 == count:
-                size, shift, low, lag = m // 2, m // 2, m // 2, 0
-                if m % 2:
-                    _samples(x, out, at + m - 1, to + m - 1, 1, 0, 0, weights, offsets, accumulate)
-            if size >= 6 * one:
-                _band(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, wide)
-            elif size >= 2 * one:
-                _band(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, narrow)
-            elif at + max(0, shift) + reach <= len(x):
-                _few(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, narrow)
-            else:
-                _samples(x, out, at, to, size, shift, low, weights, offsets, accumulate)
-        start += m
+# --- a small signal -------------------------------------------------------------------------------------------------
 
 
 @compiled(lambda t: (const(t), const(t), mutable(t), int64))
