@@ -31,7 +31,8 @@ WHOLE = "test_convolve.py"
 # module: (its kernels, or None for every compiled function; the tests that must notice; which of them)
 KERNELS = {
     "direct": (None, ["test_kernels_direct.py"], ""),
-    "images": (None, ["test_kernels_direct.py", "test_kernels_images.py"], ""),
+    "images": (["_begin", "_band", "_few", "_samples", "_image", "_read", "images", "passes"],
+               ["test_kernels_direct.py", "test_kernels_images.py"], ""),  # grid: _image
     "dense": (None, ["test_dense.py"], "bits or gradient or one_tap"),
     "outer": (None, ["test_dense.py"], "gradient or long"),
     "strips": (["turned", "_picked", "_stepped", "copied"], ["test_dense.py"], "bits or gradient or one_tap"),
