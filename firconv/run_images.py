@@ -59,7 +59,8 @@ class Images:
         workers = min(grid.workers, tables.tasks)
 
         def work(_: int) -> None:
-            kernel(memory, target, *tables.where, *taps, *tables.sizes, counter)
+            room = np.empty(tables.room, self.taps.weights.dtype)
+            kernel(memory, target, *tables.where, *taps, *tables.sizes, room, room, counter)
 
         threads.run(work, range(workers), workers)
 
@@ -97,6 +98,7 @@ class Tables:
     where, sizes : arguments of both kernels; between them stand the taps
     taps : those of `images`
     tasks : number of bands of all images
+    room : samples of the largest part that a worker copies, and two vectors
     joined : True if all columns that are read lie among those that need no extension, as `passes` wants them
     """
 
@@ -115,7 +117,7 @@ class Tables:
         wide = outputs[run] * behind
         bands = _bands(lo, hi, outputs[row], (BAND if starts.shape[1] == 1 else SLICED) // wide)
         numbers = [lo, hi, left, right, x_steps[1 + row], behind, steps[1 + row], wide]
-        numbers.append(_room(bands, numbers, weights.shape[1] - 1, (weights.shape[2] - 1) * behind))
+        self.room = _room(bands, numbers, weights.shape[1] - 1, (weights.shape[2] - 1) * behind)
         first = np.repeat(np.arange(len(taps.weights)) * starts.shape[1], len(starts))
         columns = np.where(maps[run] < 0, -1, maps[run] * behind)[:, None] + np.where(maps[run] < 0, 0, 1)[:, None] * (
             np.arange(behind)

@@ -149,12 +149,13 @@ def _read(
 
 @compiled(
     lambda t: (
-        const(t), mutable(t), const(int64, 2), INDEX, INDEX, const(t, 3), INDEX, INDEX, INDEX, INDEX, mutable(int64),
+        const(t), mutable(t), const(int64, 2), INDEX, INDEX, const(t, 3), INDEX, INDEX, INDEX, INDEX, const(t),
+        mutable(t), mutable(int64),
     )
 )  # fmt: skip
 def images(
     x: Any, out: Any, starts: Any, to: Any, first: Any, weights: Any, rows: Any, columns: Any, bands: Any, shape: Any,
-    counter: Any,
+    near: Any, room: Any, counter: Any,
 ) -> None:  # fmt: skip
     """Correlate bands of images, from the counter on until there is none left.
 
@@ -170,14 +171,14 @@ def images(
         that the first output reads
     bands : where bands of rows begin, and the number of rows
     shape : lo, hi of the output rows that need no extension, and of the output columns; steps in x along rows and
-        columns of taps, in out along rows; outputs in a row; samples of the largest part that is copied
+        columns of taps, in out along rows; outputs in a row
+    near, room : the same memory, to read and to write: what the largest part at an end reads, and two vectors
     counter : the number of bands that were taken; shared by the workers
     """
     lines = len(bands) - 1
     pitch, step, out_pitch, n = shape[4], shape[5], shape[6], shape[7]
     slices, ky, kx = starts.shape[1], weights.shape[1], weights.shape[2]
     left, right = shape[2], shape[3] + (kx - 1) * step if shape[2] < shape[3] else shape[2]
-    near = np.empty(shape[8], x.dtype)
     t = take(counter)
     while t < len(to) * lines:
         i, b = t // lines, t % lines
@@ -188,17 +189,18 @@ def images(
             lo, hi = 0, n
             if inside:
                 lo, hi = (shape[2], shape[3]) if part == 0 else (0, shape[2]) if part == 1 else (shape[3], n)
-            target, more, wide = to[i] + r * out_pitch + lo, False, hi - lo + (kx - 1) * step
+            target, wide = to[i] + r * out_pitch + lo, hi - lo + (kx - 1) * step
+            more = lo > hi  # false
             for s in range(slices if lo < hi else 0):
                 at = starts[i, s]
                 if at < 0:
                     continue
-                if inside and part == 0:
-                    where, gap = at + rows[r] * pitch + columns[lo], pitch
-                    _image(x, out, where, target, count, out_pitch, hi - lo, weights[first[i] + s], gap, step, more)
-                else:
-                    _read(x, at, pitch, rows, r, count + ky - 1, columns, lo, wide, left, right, near)
-                    _image(near, out, 0, target, count, out_pitch, hi - lo, weights[first[i] + s], wide, step, more)
+                there = inside and part == 0
+                if not there:
+                    _read(x, at, pitch, rows, r, count + ky - 1, columns, lo, wide, left, right, room)
+                source = x if there else near
+                where, gap = (at + rows[r] * pitch + columns[lo], pitch) if there else (at - at, wide)
+                _image(source, out, where, target, count, out_pitch, hi - lo, weights[first[i] + s], gap, step, more)
                 more = True
             if not more:
                 for j in range(count):
@@ -208,12 +210,13 @@ def images(
 
 @compiled(
     lambda t: (
-        const(t), mutable(t), const(int64, 2), INDEX, const(t, 2), const(t), INDEX, INDEX, INDEX, INDEX, mutable(int64),
+        const(t), mutable(t), const(int64, 2), INDEX, const(t, 2), const(t), INDEX, INDEX, INDEX, INDEX, const(t),
+        mutable(t), mutable(int64),
     )
 )  # fmt: skip
 def passes(
     x: Any, out: Any, starts: Any, to: Any, down: Any, across: Any, rows: Any, columns: Any, bands: Any, shape: Any,
-    counter: Any,
+    near: Any, room: Any, counter: Any,
 ) -> None:  # fmt: skip
     """Correlate bands of images with the column `down` (ky, 1) and then with the row `across`.
 
@@ -231,17 +234,18 @@ def passes(
     tall = 0
     for b in range(lines):
         tall = max(tall, bands[b + 1] - bands[b])
-    near, middle = np.empty(shape[8], x.dtype), np.empty(tall * wide + 2 * lanes(x), x.dtype)
+    middle = np.empty(tall * wide + 2 * lanes(x), x.dtype)
     t = take(counter)
     while t < len(to) * lines:
         i, b = t // lines, t % lines
         r, at = bands[b], starts[i, 0]
         count = bands[b + 1] - r
-        if shape[0] <= r and r + count <= shape[1]:
-            _image(x, middle, at + rows[r] * pitch + columns[left], left, count, wide, plain, down, pitch, 1, False)
-        else:
-            _read(x, at, pitch, rows, r, count + ky - 1, columns, left, plain, left, left + plain, near)
-            _image(near, middle, 0, left, count, wide, plain, down, plain, 1, False)
+        there = shape[0] <= r and r + count <= shape[1]
+        if not there:
+            _read(x, at, pitch, rows, r, count + ky - 1, columns, left, plain, left, left + plain, room)
+        source = x if there else near
+        where, gap = (at + rows[r] * pitch + columns[left], pitch) if there else (at - at, plain)
+        _image(source, middle, where, left, count, wide, plain, down, gap, 1, False)
         for j in range(count):
             line = j * wide
             for k in range(left):
