@@ -175,6 +175,28 @@ def test_bits_of_the_weight_gradient_do_not_depend_on_workers(seed):
     assert np.array_equal(one, two) and np.array_equal(one, five)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape, kernel, words", [
+    ((5, 3, 4, 9), (9, 3, 2, 3), {"padding": 1}),  # rows follow each other in gy, images do not
+    ((1, 6, 9, 10), (20, 6, 3, 3), {"groups": 1, "stride": 2}),
+    ((2, 8, 6, 5), (12, 4, 3, 1), {"groups": 2}),  # nothing lies between rows
+    ((3, 16, 70), (24, 16, 1), {}),  # x is turned instead of gy
+    ((2, 32, 9, 9), (72, 16, 1, 1), {"groups": 2}),
+])
+def test_the_gradient_of_whole_numbers_is_exact(shape, kernel, words, dtype):
+    x = RNG(1).integers(-9, 9, shape).astype(dtype)
+    gy = RNG(2).integers(-9, 9, nn.conv(x, np.zeros(kernel, dtype), **words).shape).astype(dtype)
+    fast, direct = (nn.conv_weight_gradient(gy, x, kernel, method=m, **words) for m in ("gemm", "direct"))
+    assert np.array_equal(fast, direct)
+
+
+def test_a_layer_is_cut_alike_for_every_number_of_workers_and_evenly():
+    cut = outer.Outer(layer((1, 64, 56, 56), (64, 64, 3, 3), padding=1))
+    assert len(cut.tasks) >= 8 and len(set(map(tuple, cut.blocks[:, -3:]))) == 1
+    small = outer.Outer(layer((1, 256, 7, 7), (256, 256, 3, 3), padding=1))  # its sums outweigh its samples
+    assert small.shares.parts == 1 and len(small.tasks) >= 8
+
+
 @pytest.mark.parametrize("where", [(0, 1, 0, 0), (1, 2, 6, 9), (0, 3, 11, 12)])
 def test_nan_stays_with_the_weights_that_meet_it(where):
     """Between two rows of a block lie samples that no output meets: zero times these may not become NaN."""

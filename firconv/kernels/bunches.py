@@ -8,7 +8,8 @@ memory, so places are tuples too. `count` is a literal in the source.
     loads(x, at, i, like)       a vector like `like` from x[at[r] + i] on, for every r
     stores(out, at, i, sums)    the inverse of loads
     fmas(w, at, k, v, sums)     w[at[r] + k]·v + sums[r]: one vector of samples, once loaded, serves all rows
-    take(counter)               counter[0], which then is one more: no two workers get the same
+    take(counter)               counter[0], which then is one more: no two workers get the same, and who gets a number
+                                sees what was written by those who took the numbers before
 """
 
 from __future__ import annotations
@@ -149,4 +150,4 @@ def _lower_fmas(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 @lower_builtin(take, types.Array)
 def _lower_take(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     place = _address(context, builder, sig.args[0], args[0], ir.Constant(ir.IntType(64), 0))
-    return builder.atomic_rmw("add", place, ir.Constant(ir.IntType(64), 1), "monotonic")
+    return builder.atomic_rmw("add", place, ir.Constant(ir.IntType(64), 1), "acq_rel")

@@ -1,9 +1,11 @@
 """Sums over positions: the gradient of the weights of dense layers.
 
-    out[c, o] = Σ_p g[o, p]·x[p + offset[c]]            c runs over channels and taps, p over positions
+    out[o, c] = Σ_p g[o, p]·x[p + offset[c]]            c runs over channels and taps, p over positions
 
-Output channels are the vectors: ``channels_last`` turns the output gradients so that these lie innermost, ``outer``
-sums, ``channels_first`` turns the sums back. The samples are those of ``kernels.strips``.
+A task is some channels of g, some of x, and a part of the positions. Its samples are those of ``kernels.strips``. For a
+chain of positions g is turned so that sixteen of its channels lie innermost: these are the vectors, and every sample
+of x is multiplied by them. A worker takes task after task; who ends the last part of some channels adds the parts, in
+their order, so the bits do not depend on who that is.
 """
 
 from __future__ import annotations
@@ -12,52 +14,41 @@ from typing import Any
 
 from numba import int64
 
-from firconv.kernels.bunches import bunch, fmas, loads, rows, stores
+from firconv.kernels.bunches import bunch, fmas, loads, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, item, lanes, load, spread, width
-from firconv.kernels.strips import turned
+from firconv.kernels.lanes import clear, fma, item, lanes, load, spread, store, width
+from firconv.kernels.strips import copied, turned
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
 ROWS = 5  # taps that are summed at once: ten sums, two vectors and one sample are 13 of 16 registers
 CHAIN = 256  # positions of one sum: their panel stays in the first-level cache
 
-
-@compiled(lambda t: (const(t), INDEX, INDEX, mutable(t)), FLOATS)
-def channels_last(x: Any, shape: Any, box: Any, out: Any) -> None:
-    """out[panel, image, plane, row, column, channel] of a block of x, two vectors of channels in a panel.
-
-    Only samples are written: channels that do not exist stay as they are.
-
-    Parameters
-    ----------
-    shape : elements of x per image, channel, plane, row; places of out per panel, image, plane, row
-    box : images n0, n1; channels c0, c1; the first and the number of planes, rows, columns
-    """
-    panel = 2 * lanes(x)
-    for c in range(box[2], box[3], panel):
-        for n in range(box[0], box[1]):
-            for i in range(box[5] * box[7]):
-                plane, row = i // box[7], i % box[7]
-                at = n * shape[0] + c * shape[1] + (box[4] + plane) * shape[2] + (box[6] + row) * shape[3] + box[8]
-                to = (c - box[2]) // panel * shape[4] + (n - box[0]) * shape[5] + plane * shape[6] + row * shape[7]
-                turned(x, at, shape[1], min(panel, box[3] - c), box[9], out, to * panel, panel)
+# numbers of a block: arguments of the copy, then its first position in g and its first sample; where its offsets and
+# its runs begin, how many runs there are and how many positions each has
+COPY, BOX, FIRST, SOURCE, OFFSETS, RUNS, COUNT, LENGTH, BLOCK = 13, 23, 23, 24, 25, 26, 27, 28, 29
+# numbers of a task: its blocks; its first channel of g, in samples, and their number; the taps of its channels of x;
+# its share of all channels, the part of the positions, and how many parts there are; its first sum in the totals and in
+# the result
+BLOCKS, LOW, OUTS, TAPS, SHARE, PART, PARTS, TOTAL, TARGET, TASK = 0, 2, 3, 4, 5, 6, 7, 8, 9, 10
+# numbers of a layer: steps between the channels of g, and in the result along channels of g and along taps
+GAP, ALONG, ACROSS = 0, 1, 2
 
 
 @compiled(references=False)
 def _summed(
-    x: Any, first: int, g: Any, at: int, offsets: Any, bases: Any, s0: int, s1: int, step: int, count: int,
-    out: Any, to: int,
+    x: Any, first: int, g: Any, table: Any, offsets: int, taps: int, runs: int, count: int, some: int, out: Any,
+    to: int,
 ) -> None:  # fmt: skip
-    """out[to + c, :] += Σ_s Σ_k g[at + (s − s0)·step + k, :]·x[base[s] + first + offset[c] + k] for k < count."""
+    """out[to + c, :] += Σ_r Σ_k g[r·count + k, :]·x[first + base[r] + offset[c] + k] for k < count, r < some."""
     zero, one = spread(x.dtype.type(0), 2, 1), x.dtype.type(1)
-    size, taps = width(zero), len(offsets)
+    size = width(zero)
     for c in range(0, taps, ROWS):
         c1, c2, c3, c4 = min(c + 1, taps - 1), min(c + 2, taps - 1), min(c + 3, taps - 1), min(c + 4, taps - 1)
-        p0, p1, p2, p3 = item(offsets, c), item(offsets, c1), item(offsets, c2), item(offsets, c3)
-        p4, sums = item(offsets, c4), bunch(zero, 5)
-        for s in range(s0, s1):
-            j, i = at + (s - s0) * step * size, item(bases, s) + first
+        p0, p1, p2 = item(table, offsets + c), item(table, offsets + c1), item(table, offsets + c2)
+        p3, p4, sums = item(table, offsets + c3), item(table, offsets + c4), bunch(zero, 5)
+        for r in range(some):
+            j, i = r * count * size, item(table, runs + 2 * r) + first
             places = (i + p0, i + p1, i + p2, i + p3, i + p4)
             for k in range(count):
                 sums = fmas(x, places, k, load(g, j + k * size, zero), sums)
@@ -67,25 +58,105 @@ def _summed(
         stores(out, targets, 0, (a0, a1, a2, a3, a4))
 
 
-@compiled(lambda t: (const(t), const(t), INDEX, INDEX, int64, int64, mutable(t)), FLOATS)
-def outer(x: Any, g: Any, offsets: Any, bases: Any, count: int, panels: int, out: Any) -> None:
-    """out[panel, c, :] += Σ_base Σ_p g[panel, base, p, :]·x[base + offset[c] + p] for runs of `count` positions.
+@compiled(references=False)
+def _turned(
+    g: Any, first: int, gap: int, outs: int, table: Any, runs: int, count: int, some: int, panel: Any, size: int
+) -> None:  # fmt: skip
+    """panel[r·count + k, o] = g[first + start[r] + k + o·gap]: runs that follow each other in g are turned as one."""
+    r = 0
+    while r < some:
+        at, n = first + table[runs + 2 * r + 1], 1
+        while r + n < some and first + table[runs + 2 * (r + n) + 1] == at + n * count:
+            n += 1
+        turned(g, at, gap, outs, n * count, panel, r * count * size, size)
+        r += n
+
+
+@compiled()
+def _block(
+    x: Any, g: Any, gap: int, table: Any, block: Any, low: int, outs: int, taps: int, panel: Any, total: Any, to: int
+) -> None:  # fmt: skip
+    """total[to + panel, c, :] += the sums of a block.
 
     A sum of about CHAIN positions is added at a time: long chains would lose digits.
     """
-    size, runs = width(spread(x.dtype.type(0), 2, 1)), len(bases)
-    some = max(1, CHAIN // count)
-    for panel in range(panels):
-        for s in range(0, runs, some):
+    size, count = width(spread(x.dtype.type(0), 2, 1)), block[LENGTH]
+    several = max(1, CHAIN // count)
+    for o in range(0, outs, size):
+        for r in range(0, block[COUNT], several):
+            some, runs = min(several, block[COUNT] - r), block[RUNS] + 2 * r
             for k in range(0, count, CHAIN):
-                at = ((panel * runs + s) * count + k) * size
                 most = min(CHAIN, count - k)
-                _summed(x, k, g, at, offsets, bases, s, min(s + some, runs), count, most, out, panel * len(offsets))
+                at = block[FIRST] + low + o * gap + k
+                _turned(g, at, gap, min(size, outs - o), table, runs, most, some, panel, size)
+                _summed(
+                    x, block[SOURCE] + k, panel, table, block[OFFSETS], taps, runs, most, some, total,
+                    to // size + o // size * taps,
+                )  # fmt: skip
 
 
-@compiled(lambda t: (const(t), int64, int64, int64, mutable(t)), FLOATS)
-def channels_first(x: Any, taps: int, outs: int, step: int, out: Any) -> None:
-    """out[o·step + c] = x[panel, c, o] for `outs` channels in panels."""
-    panel = 2 * lanes(x)
+@compiled()
+def _added(total: Any, size: int, parts: int) -> None:
+    """total[0] = Σ total[part], part after part."""
+    one, like = total.dtype.type(1), spread(total.dtype.type(0), 2, 1)
+    for i in range(0, size, width(like)):
+        sums = load(total, i, like)
+        for part in range(1, parts):
+            sums = fma(one, load(total, part * size + i, like), sums)
+        store(total, i, sums)
+
+
+@compiled()
+def _delivered(total: Any, outs: int, taps: int, along: int, across: int, out: Any, to: int) -> None:
+    """out[to + o·along + c·across] = total[panel, c, o]."""
+    panel = 2 * lanes(total)
     for o in range(0, outs, panel):
-        turned(x, o * taps, panel, taps, min(panel, outs - o), out, o * step, step)
+        some = min(panel, outs - o)
+        if across == 1:
+            turned(total, o * taps, panel, taps, some, out, to + o * along, along)
+        else:
+            for c in range(taps):
+                for k in range(some):
+                    out[to + (o + k) * along + c * across] = total[o * taps + c * panel + k]
+
+
+@compiled(
+    lambda t: (
+        const(t), const(t), *(INDEX,) * 6, const(int64, 2), const(int64, 2), mutable(int64), mutable(int64),
+        const(t), mutable(t), mutable(t), mutable(t), mutable(t),
+    ),
+    FLOATS,
+)  # fmt: skip
+def fill(
+    x: Any, g: Any, planes: Any, lines: Any, columns: Any, plain: Any, shape: Any, table: Any, blocks: Any,
+    tasks: Any, counter: Any, ended: Any, source: Any, samples: Any, panel: Any, totals: Any, out: Any,
+) -> None:  # fmt: skip
+    """Fill the gradient: tasks from the counter on until there is none left.
+
+    Parameters
+    ----------
+    planes, lines, columns, plain : as for ``kernels.strips``
+    shape, blocks, tasks : the numbers named above, a row for each
+    table : offsets; and for every run where it begins in the samples and in g
+    counter, ended : tasks that were taken, and parts of each share that have ended; shared by the workers
+    source : `samples`, or x itself where it holds the samples as the offsets expect them
+    samples : room for what a block reads and two vectors more; empty where the source is x
+    panel : room for 2 vectors of CHAIN positions
+    totals : room for the sums of all tasks, shared; or for those of one task, where no share has several parts
+    """
+    size, b = 2 * lanes(x), take(counter)
+    while b < len(tasks):
+        task = tasks[b]
+        taps, outs, to = task[TAPS], task[OUTS], task[TOTAL]
+        whole = (outs + size - 1) // size * taps * size
+        clear(totals, to, whole)
+        for n in range(task[BLOCKS], task[BLOCKS + 1]):
+            block = blocks[n]
+            if len(samples) > 0:
+                copied(x, planes, lines, columns, plain, block[:COPY], block[COPY:BOX], samples)
+            _block(source, g, shape[GAP], table, block, task[LOW], outs, taps, panel, totals, to)
+        if take(ended[task[SHARE] :]) == task[PARTS] - 1:
+            first = totals[to - task[PART] * whole :]
+            _added(first, whole, task[PARTS])
+            _delivered(first, outs, taps, shape[ALONG], shape[ACROSS], out, task[TARGET])
+        b = take(counter)

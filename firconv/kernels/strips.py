@@ -8,12 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import int64
-
-from firconv.kernels.compiled import compiled, const, mutable
+from firconv.kernels.compiled import compiled
 from firconv.kernels.lanes import evens, lanes, load, spread, store, turn
-
-INDEX = const(int64)
 
 
 @compiled()
@@ -94,9 +90,3 @@ def copied(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any,
                                         _stepped(x, start, shape[7], hi - lo, out, to + lo, like)
                                     _picked(x, at, columns, first, hi, wide, out, to)
                                 to += wide
-
-
-@compiled(lambda t: (const(t), INDEX, INDEX, INDEX, INDEX, INDEX, INDEX, mutable(t)), ("float32", "float64"))
-def strip(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any, box: Any, out: Any) -> None:
-    """`copied`, for Python."""
-    copied(x, planes, rows, columns, plain, shape, box, out)

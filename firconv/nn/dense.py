@@ -112,10 +112,10 @@ class Dense:
         most = 0 if self.in_place else cut.samples + lanes
         tile = kernel.VECTORS * lanes // 2
         sizes = most, kernel.TILES * kernel.CHUNK * tile + lanes, p.channels_out * kernel.TILES * tile
-        return *(_aligned(n, p.dtype) for n in sizes), np.zeros(kernel.TILES * kernel.TILE, np.int64)
+        return *(aligned(n, p.dtype) for n in sizes), np.zeros(kernel.TILES * kernel.TILE, np.int64)
 
 
-def _aligned(size: int, dtype: np.dtype) -> np.ndarray:
+def aligned(size: int, dtype: np.dtype) -> np.ndarray:
     """Zeros that begin on a line of the cache."""
     raw = np.zeros(size * dtype.itemsize + LANES, np.uint8)
     first = -raw.ctypes.data % LANES

@@ -262,17 +262,28 @@ class Maps:
         step = axes[-1].lattice.in_parts
         return cls(kept, plain(kept[-1], step), step) if len(kept) == AXES else None
 
+    @classmethod
+    def beyond(cls, geometry: Geometry, block: Block) -> Maps:
+        """Of the extended signal that a block reads: no sample is absent."""
+        steps = [a.lattice.in_parts for a in geometry.axes]
+        index = tuple(
+            np.array(a.phases)[:, None] + np.arange(n) * s
+            for a, n, s in zip(geometry.axes, geometry.places(block), steps, strict=True)
+        )
+        return cls(index, plain(index[-1], steps[-1]), steps[-1])
+
 
 def reading(geometry: Geometry, maps: Any, block: Block, channels: tuple[int, int]) -> tuple[Any, ...]:
     """All arguments of ``kernels.strips`` but its arrays, for channels c0 … c1 of a block's group."""
     p, signal = geometry.problem, geometry.signal
     low, count = block.group * p.channels_in + channels[0], channels[1] - channels[0]
-    return _arguments(geometry, maps, (p.groups * p.channels_in, *signal), block.images, (low, low + count), block)
+    return arguments(geometry, maps, (p.groups * p.channels_in, *signal), block.images, (low, low + count), block)
 
 
-def _arguments(
+def arguments(
     geometry: Geometry, maps: Maps, shape: Ints, images: Ints, channels: Ints, block: Block, first: Ints | None = None
 ) -> tuple[Any, ...]:
+    """All arguments of ``kernels.strips`` but its arrays, for images and channels of a signal (channels, *lengths)."""
     places, signal = geometry.places(block), shape[1:]
     size = prod(places) * geometry.phases
     numbers = [
@@ -283,35 +294,13 @@ def _arguments(
     return (*(i.reshape(-1) for i in maps.index), maps.plain, np.array(numbers, np.int64), np.array(box, np.int64))
 
 
-def read(
-    geometry: Geometry, maps: Maps | None, block: Block, channels: tuple[int, int], x: np.ndarray, out: np.ndarray,
-    known: tuple[Any, ...] | None = None,
-) -> None:  # fmt: skip
-    """Copy what a block reads of channels c0 … c1 of its group into out (image, channel, part, *places), flat.
-
-    `known` is what `reading` returned.
-    """
-    from firconv.kernels import strips as kernel
-
-    if maps is None:
-        x, known = extended(geometry, block, channels, x)
-    kernel.strip(x.reshape(-1), *(known or reading(geometry, maps, block, channels)), out)
-
-
 def extended(
     geometry: Geometry, block: Block, channels: tuple[int, int], x: np.ndarray
 ) -> tuple[np.ndarray, tuple[Any, ...]]:
     """For rules that are no selection: what a block reads, extended, and how ``kernels.strips`` then reads it."""
-    axes = geometry.axes
     low, count = block.group * geometry.problem.channels_in + channels[0], channels[1] - channels[0]
-    x = _extended(geometry, block, low, count, x)
-    steps = [a.lattice.in_parts for a in axes]
-    index = tuple(
-        np.array(a.phases)[:, None] + np.arange(n) * s
-        for a, n, s in zip(axes, geometry.places(block), steps, strict=True)
-    )
-    own = Maps(index, plain(index[-1], steps[-1]), steps[-1])
-    return x, _arguments(geometry, own, x.shape[1:], (0, x.shape[0]), (0, count), block, (0,) * AXES)
+    x, maps = _extended(geometry, block, low, count, x), Maps.beyond(geometry, block)
+    return x, arguments(geometry, maps, x.shape[1:], (0, x.shape[0]), (0, count), block, (0,) * AXES)
 
 
 def _extended(geometry: Geometry, block: Block, low: int, count: int, x: np.ndarray) -> np.ndarray:

@@ -1,33 +1,35 @@
-"""The weights' gradient of dense layers: products of output gradients and samples, summed over blocks of positions.
+"""The weights' gradient of dense layers: products of output gradients and samples, summed over positions.
 
     gw[o, i, k] = Σ_n Σ_t gy[n, o, t]·x̃[n, i, t·stride + k·dilation − lo]
 
-A task owns some input and output channels of the gradient and walks through all positions, block by block: the sums of
-a block are added to those before, so the order does not depend on the workers. A layer with one tap is read in place.
+A task owns some output channels, some input channels and a part of the positions, through which it walks block by
+block. The parts are few, the same for any number of workers, and added in their order. A layer with one tap is read in
+place, and the one of its arrays is turned that has fewer channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from firconv import threads
 from firconv.nn import costs
-from firconv.nn.dense import serves
-from firconv.nn.geometry import TASKS, Block, Geometry, Maps, read, reading, tile
+from firconv.nn.dense import LANES, aligned, serves
+from firconv.nn.geometry import TASKS, Block, Geometry, Maps, arguments, extended, tile
 from firconv.planner import Candidate
 from firconv.problem import Ints, Problem
 
 FEW = 4  # output channels of a group, below which the vectors would be nearly empty
-POSITIONS = 512, 2048  # of a block, at least and at most: many, so that little Python runs between the kernels
-SAMPLES = 1 << 20  # bytes that a block of more than the least positions reads
-KEPT = 256  # steps of all tasks together, up to which they are remembered
+SAMPLES = 1 << 19  # bytes that a block reads
+TOTALS = 1 << 23  # bytes of the sums of all parts; a gradient of which two do not fit has one part
+PARTS = (1, 2, 4, 8)  # of the positions
+T = TypeVar("T")
 
 
 def candidate(problem: Problem) -> Candidate | None:
@@ -40,171 +42,213 @@ def candidate(problem: Problem) -> Candidate | None:
 
 def run(problem: Problem, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> None:
     """Fill gw (O, C/groups, *K); samples between two rows are in no sum, so NaN stays with the weights that meet it."""
-    arrays = np.ascontiguousarray(gy), np.ascontiguousarray(x), gw
-    with np.errstate(all="ignore"):
-        _outer(problem)(*arrays, workers)
+    _outer(problem)(np.ascontiguousarray(gy), np.ascontiguousarray(x), gw, workers)
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """A block of positions in a task: the arguments of the kernels.
+# ── cutting ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    Attributes
-    ----------
-    samples, turned : key and size of the arrays for the samples (None: x itself) and for the output gradients
-    reading, turning : arguments of ``kernels.strips`` (None for the general rules) and ``channels_last``
-    offsets, bases, count : arguments of ``kernels.outer``
-    """
 
-    block: Block
-    samples: tuple[Any, int] | None
-    reading: tuple[Any, ...] | None
-    turned: tuple[Any, int]
-    turning: tuple[np.ndarray, np.ndarray]
-    offsets: np.ndarray
-    bases: np.ndarray
-    count: int
+@dataclass(frozen=True)
+class Shares:
+    """Into how many pieces the turned channels, the other channels and the positions are cut at most."""
+
+    turned: int
+    others: int
+    parts: int
 
 
 class Outer:
-    """How one layer's gradient is cut."""
+    """How one layer's gradient is cut, as rows of numbers for ``kernels.outer``, which names them."""
 
     def __init__(self, problem: Problem):
         self.problem, self.geometry = problem, Geometry(problem)
-        self.maps, self.panel = Maps.of(self.geometry.axes), 64 // problem.dtype.itemsize
-        self.positions = _positions(self.geometry)
-        self.ins, self.outs = _shares(problem, self.geometry.phases, self.panel)
-        self._rooms: list[dict[Any, np.ndarray]] = []
-        self._tables: dict[Any, np.ndarray] = {}
-        self._known: dict[Any, list[Step]] = {}
+        p, shaped, self.panel = problem, self.geometry, LANES // problem.dtype.itemsize
+        # `outs` are the channels that are turned, `ins` the others: those of gy and of x, or the other way round
+        self.swapped = not shaped.busy and p.channels_in < p.channels_out and p.channels_in % self.panel == 0
+        self.outs, self.ins = (p.channels_out, p.channels_in)[:: -1 if self.swapped else 1]
+        self.taps = prod(p.taps[1:])
+        self.lengths = p.signal[0], *shaped.outputs
+        every = Block(0, (0, p.signal[0]), (0, 0, 0), shaped.outputs, (0, self.outs))
+        self._every, known = every, Maps.of(shaped.axes)
+        self.extended = known is None
+        self.maps = Maps.beyond(shaped, every) if known is None else known
+        self.signal = shaped.signal if known is not None else tuple(
+            n * a.lattice.in_parts for n, a in zip(shaped.places(every), shaped.axes, strict=True)
+        )  # fmt: skip
+        self.shares = min(self._ways(), key=self._cost)
+        self._tables: list[np.ndarray] = []
+        self._starts: dict[tuple[int, int, Ints], tuple[int, int, int, int]] = {}
+        self.most = self.total = 0
+        self._cut()
+        self._rooms: list[tuple[np.ndarray, ...]] = []
+        self._totals: list[np.ndarray] = []
+
+    def _ways(self) -> Iterator[Shares]:
+        """Ways to cut that make enough tasks."""
+        p, panels = self.problem, -(-self.outs // self.panel)
+        whole = self.outs * self.ins * self.taps * p.groups * p.dtype.itemsize
+        for parts in PARTS:
+            if parts == 1 or parts * whole <= TOTALS:
+                made = p.groups * len(_parts(self.lengths, parts))
+                for turned in range(1, min(panels, TASKS) + 1):
+                    yield Shares(turned, min(self.ins, -(-TASKS // (made * turned))), parts)
+
+    def _cost(self, shares: Shares) -> float:
+        """Relative time: products, samples copied and turned for every share, sums of the parts, an uneven end."""
+        shaped, positions = self.geometry, prod(self.lengths)
+        outs, ins = self._steps(shares)
+        parts = _parts(self.lengths, shares.parts)
+        tasks = self.problem.groups * len(parts) * -(-self.outs // outs) * -(-self.ins // ins)
+        read = 3 * -(-self.outs // outs) * self.ins * shaped.phases if shaped.busy else 0
+        turned = 3 * -(-self.ins // ins) * self.outs
+        added = 4 * len(parts) * self.outs * self.ins * self.taps / positions if len(parts) > 1 else 0
+        largest = max(prod(count) for _, count in parts) * outs * ins
+        uneven = largest * tasks / (positions * self.problem.groups * self.outs * self.ins) + 0.5 / tasks
+        return (self.outs * self.ins * self.taps / 8 + read + turned + added) * uneven
+
+    def _steps(self, shares: Shares) -> tuple[int, int]:
+        """Channels of a task."""
+        panels = -(-self.outs // self.panel)
+        return -(-panels // shares.turned) * self.panel, -(-self.ins // shares.others)
+
+    def _cut(self) -> None:
+        """The numbers of all blocks and tasks."""
+        p = self.problem
+        outs, ins = self._steps(self.shares)
+        parts = [self._blocks(*part, ins) for part in _parts(self.lengths, self.shares.parts)]
+        rows: list[list[int]] = []
+        tasks: list[list[int]] = []
+        along, across = (1, self.outs) if self.swapped else (self.ins * self.taps, 1)
+        gap = prod(self.geometry.outputs)
+        share = 0
+        for group, i in product(range(p.groups), range(0, self.ins, ins)):
+            bounds = []
+            for blocks in parts:
+                bounds.append((len(rows), len(rows) + len(blocks)))
+                rows += [self._row(group, (i, min(i + ins, self.ins)), *block) for block in blocks]
+            for o in range(0, self.outs, outs):
+                some, taps = min(outs, self.outs - o), min(ins, self.ins - i) * self.taps
+                size = -(-some // self.panel) * self.panel * taps
+                target = group * self.outs * self.ins * self.taps + o * along + i * self.taps * across
+                for part, (first, last) in enumerate(bounds):
+                    tasks.append([
+                        first, last, (group * self.outs + o) * gap, some, taps, share, part, len(parts),
+                        self.total if len(parts) > 1 else 0, target,
+                    ])  # fmt: skip
+                    self.total = self.total + size if len(parts) > 1 else max(self.total, size)
+                share += 1
+        self.blocks, self.tasks, self.count = np.array(rows, np.int64), np.array(tasks, np.int64), share
+        self.table = np.concatenate(self._tables)
+        self.shape = np.array([gap, along, across], np.int64)
+
+    def _blocks(self, first: Ints, count: Ints, ins: int) -> list[tuple[Ints, Ints]]:
+        """(first, count) of the blocks of a part: images, planes, rows and columns."""
+        room = SAMPLES // (self.problem.dtype.itemsize * ins * self.geometry.phases)
+        sizes = tile(self.geometry, count, max(room, 256))
+        cuts = [
+            [(f + lo, min(t, n - lo)) for lo in range(0, n, t)] for f, n, t in zip(first, count, sizes, strict=True)
+        ]
+        return [(tuple(a for a, _ in box), tuple(n for _, n in box)) for box in product(*cuts)]
+
+    def _row(self, group: int, ins: tuple[int, int], first: Ints, count: Ints) -> list[int]:
+        """The numbers of a block."""
+        p, signal, (_, rows, columns) = self.problem, self.geometry.signal, self.geometry.outputs
+        block = Block(group, (first[0], first[0] + count[0]), first[1:], count[1:], (0, self.outs))
+        numbers, channels = [0] * 23, p.groups * self.ins
+        low = group * self.ins + ins[0]
+        if self.geometry.busy:
+            whole = (low, low + ins[1] - ins[0])
+            *_, shape, box = arguments(self.geometry, self.maps, (channels, *self.signal), block.images, whole, block)
+            numbers, source = [*shape, *box], 0
+            self.most = max(self.most, count[0] * (ins[1] - ins[0]) * self._size(block))
+        else:
+            source = (first[0] * channels + low) * signal[2] + first[3]
+        at = ((first[0] * p.groups * self.outs * self.geometry.outputs[0] + first[1]) * rows + first[2]) * columns
+        return [*numbers, at + first[3], source, *self._table(block, ins[1] - ins[0])]
+
+    def _size(self, block: Block) -> int:
+        """Samples that a block reads of one channel and image."""
+        return self.geometry.phases * prod(self.geometry.places(block))
+
+    def _table(self, block: Block, ins: int) -> tuple[int, int, int, int]:
+        """Where the offsets and the runs of a block begin, the number of runs, and their positions."""
+        images, (planes, rows, columns) = block.images[1] - block.images[0], block.count
+        key = ins, images, block.count
+        if key in self._starts:
+            return self._starts[key]
+        shaped, p = self.geometry, self.problem
+        steps = np.array([p.groups * self.outs * prod(shaped.outputs), *(prod(shaped.outputs[n:]) for n in (1, 2))])
+        if shaped.busy:
+            places = shaped.places(block)
+            offsets = shaped.offsets((0, 0, 0), ins, places)
+            reads = np.array([ins * self._size(block), places[1] * places[2], places[2]])
+            joined = places[2] == columns == shaped.outputs[2]  # nothing lies between its rows, here and in gy
+        else:
+            offsets = np.arange(ins, dtype=np.int64) * shaped.signal[2]
+            reads, joined = np.array([p.groups * self.ins * shaped.signal[2], 0, 0]), True
+        at = np.stack(np.meshgrid(*(np.arange(n) for n in (images, planes, 1 if joined else rows)), indexing="ij"), -1)
+        runs = np.stack([at @ reads, at @ steps], -1).reshape(-1).astype(np.int64)
+        begin = sum(t.size for t in self._tables)
+        self._tables += [offsets, runs]
+        found = begin, begin + offsets.size, runs.size // 2, rows * columns if joined else columns
+        self._starts[key] = found
+        return found
+
+    # ── running ──
 
     def __call__(self, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> None:
-        p = self.problem
-        tasks = [
-            (g, (i, min(i + self.ins, p.channels_in)), (o, min(o + self.outs, p.channels_out)))
-            for g in range(p.groups)
-            for o in range(0, p.channels_out, self.outs)
-            for i in range(0, p.channels_in, self.ins)
-        ]
-        threads.run(lambda task: self._task(task, gy, x, gw), tasks, workers)
-
-    def _task(self, task: Any, gy: np.ndarray, x: np.ndarray, gw: np.ndarray) -> None:
         from firconv.kernels import outer as kernel
 
-        p, (group, ins, outs) = self.problem, task
-        room = self._rooms.pop() if self._rooms else {}
-        panels, taps = -(-(outs[1] - outs[0]) // self.panel), prod(p.taps[1:]) * (ins[1] - ins[0])
-        total = np.zeros(panels * taps * self.panel, p.dtype)
-        gy, flat = gy.reshape(-1), x.reshape(-1)
-        for step in self._steps(task):
-            samples = flat
-            if step.samples is not None:
-                samples = _room(room, *step.samples, x.dtype)
-                read(self.geometry, self.maps, step.block, ins, x, samples, step.reading)
-            turned = _room(room, *step.turned, x.dtype)
-            kernel.channels_last(gy, *step.turning, turned)
-            kernel.outer(samples, turned, step.offsets, step.bases, step.count, panels, total)
-        row = p.channels_in * prod(p.taps[1:])
-        first = (group * p.channels_out + outs[0]) * row + ins[0] * prod(p.taps[1:])
-        kernel.channels_first(total, taps, outs[1] - outs[0], row, gw.reshape(-1)[first:])
-        self._rooms.append(room)
+        if self.extended:
+            x = extended(self.geometry, self._every, (0, x.shape[1]), x)[0]
+        gy, x, out = gy.reshape(-1), x.reshape(-1), gw.reshape(-1)
+        gy, x = (x, gy) if self.swapped else (gy, x)
+        maps = *(i.reshape(-1) for i in self.maps.index), self.maps.plain
+        counter, ended = np.zeros(1, np.int64), np.zeros(self.count, np.int64)
+        parted = int(self.tasks[0, kernel.PARTS]) > 1
+        totals = _taken(self._totals) if parted else None
+        if parted and totals is None:
+            totals = aligned(self.total, gw.dtype)
 
-    def _steps(self, task: Any) -> Iterable[Step]:
-        """The blocks of a task; those of a small layer are remembered."""
-        group, ins, outs = task
-        made = (self._step(Block(group, *block, outs), ins) for block in self.positions)
-        p = self.problem
-        tasks = p.groups * -(-p.channels_out // self.outs) * -(-p.channels_in // self.ins)
-        if tasks * len(self.positions) > KEPT:
-            return made
-        found = self._known.get(task)
-        if found is None:
-            found = self._known[task] = list(made)
-        return found
+        def work(_: int) -> None:
+            room = _taken(self._rooms)
+            room = self._room(parted) if room is None else room
+            samples, panel, own = room
+            kernel.fill(
+                x, gy, *maps, self.shape, self.table, self.blocks, self.tasks, counter, ended,
+                samples if self.geometry.busy else x, samples, panel, own if totals is None else totals, out,
+            )  # fmt: skip
+            self._rooms.append(room)
 
-    def _step(self, block: Block, ins: tuple[int, int]) -> Step:
-        """One block of positions: a run for each row, or for each plane if no samples lie between its rows."""
-        places, panel, channels = self.geometry.places(block), self.panel, ins[1] - ins[0]
-        images, (planes, rows, columns) = block.images[1] - block.images[0], block.count
-        joined = places[2] == columns
-        count = rows * columns if joined else columns
-        panels = -(-(block.channels[1] - block.channels[0]) // panel)
-        runs = images * planes * (1 if joined else rows)
-        key = ("g", count, runs, panels, block.channels[1])
-        turned = key, panels * runs * count * panel
-        turning = self._turning(block, count, runs)
-        if not self.geometry.busy:
-            offsets, bases = self._in_place(block, ins)
-            return Step(block, None, None, turned, turning, offsets, bases, count)
-        size = self._size(places, ins)
-        steps = [(size, images), (places[1] * places[2], planes)] + ([] if joined else [(places[2], rows)])
-        bases = np.array([sum(i) for i in product(*(range(0, n * s, s) for s, n in steps))], np.int64)
-        known = None if self.maps is None else reading(self.geometry, self.maps, block, ins)
-        samples = ("x", channels, places, images), size * images
-        return Step(block, samples, known, turned, turning, self._offsets(channels, places), bases, count)
+        threads.run(work, range(min(workers, len(self.tasks))), workers)
+        if totals is not None:
+            self._totals.append(totals)
 
-    def _in_place(self, block: Block, ins: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Where the channels, and the images, of a block lie in x, for a layer with one tap."""
-        p, length = self.problem, self.geometry.signal[2]
-        first = (block.group * p.channels_in + ins[0]) * length + block.first[2]
-        images = np.arange(*block.images, dtype=np.int64) * (p.groups * p.channels_in * length)
-        return np.arange(ins[1] - ins[0], dtype=np.int64) * length, images + first
+    def _room(self, parted: bool) -> tuple[np.ndarray, ...]:
+        """Samples of a block, a panel, and the sums of a task, for one worker."""
+        from firconv.kernels import outer as kernel
 
-    def _offsets(self, channels: int, places: Ints) -> np.ndarray:
-        found = self._tables.get((channels, places))
-        if found is None:
-            found = self._tables[channels, places] = self.geometry.offsets((0, 0, 0), channels, places)
-        return found
-
-    def _size(self, places: Ints, ins: tuple[int, int]) -> int:
-        return (ins[1] - ins[0]) * self.geometry.phases * prod(places)
-
-    def _turning(self, block: Block, count: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
-        p, (planes, rows, columns) = self.problem, self.geometry.outputs
-        channel = planes * rows * columns
-        plane = block.count[1] * block.count[2]
-        shape = [
-            p.groups * p.channels_out * channel, channel, rows * columns, columns,
-            runs * count, plane * block.count[0], plane, block.count[2],
-        ]  # fmt: skip
-        outs = [block.group * p.channels_out + o for o in block.channels]
-        ranges = [v for pair in zip(block.first, block.count, strict=True) for v in pair]
-        return np.array(shape, np.int64), np.array([*block.images, *outs, *ranges], np.int64)
+        most = self.most + self.panel if self.geometry.busy else 0
+        sizes = most, kernel.CHAIN * self.panel, 0 if parted else self.total
+        return tuple(aligned(n, self.problem.dtype) for n in sizes)
 
 
 _outer = lru_cache(maxsize=64)(Outer)
 
 
-def _room(room: dict[Any, np.ndarray], key: Any, size: int, dtype: np.dtype) -> np.ndarray:
-    """Zeros that this block's shape has to itself: what is not written stays zero."""
-    if key not in room:
-        if len(room) > 8:
-            room.clear()
-        room[key] = np.zeros(size, dtype)
-    return room[key]
+def _taken(rooms: list[T]) -> T | None:
+    """One of the rooms that earlier workers left, or None."""
+    try:
+        return rooms.pop()
+    except IndexError:  # all are in use
+        return None
 
 
-def _positions(geometry: Geometry) -> list[tuple[tuple[int, int], Ints, Ints]]:
-    """(images, first, count) of blocks of positions, whose samples take about SAMPLES bytes."""
-    p = geometry.problem
-    lengths = (p.signal[0], *geometry.outputs)
-    room = SAMPLES // (p.dtype.itemsize * p.channels_in * geometry.phases)
-    sizes = tile(geometry, lengths, min(max(room, POSITIONS[0]), POSITIONS[1]))
-    cuts = [[(lo, min(t, n - lo)) for lo in range(0, n, t)] for n, t in zip(lengths, sizes, strict=True)]
-    return [((n[0], n[0] + n[1]), (a[0], b[0], c[0]), (a[1], b[1], c[1])) for n, a, b, c in product(*cuts)]
-
-
-def _shares(problem: Problem, phases: int, panel: int) -> tuple[int, int]:
-    """Input and output channels of a task: the cut that copies least."""
-    ins, outs = problem.channels_in, problem.channels_out
-    wanted = max(1, TASKS // problem.groups)
-
-    def copied(pieces: int) -> float:
-        """Samples copied for each position with so many pieces of the input channels."""
-        others = min(-(-wanted // pieces), -(-outs // panel))
-        return 1.5 * outs * pieces + ins * phases * others + 64 * ins * outs / panel * (pieces * others < wanted)
-
-    pieces = min(range(1, min(wanted, ins) + 1), key=copied)
-    others = min(-(-wanted // pieces), -(-outs // panel))
-    panels = -(-outs // panel)
-    return -(-ins // pieces), -(-panels // others) * panel
+def _parts(lengths: Ints, parts: int) -> list[tuple[Ints, Ints]]:
+    """(first, count) of about so many parts of the positions: of images, or of planes, and so on."""
+    cuts = []
+    for n in lengths:
+        size = -(-n // min(n, parts))
+        cuts.append([(lo, min(size, n - lo)) for lo in range(0, n, size)])
+        parts = -(-parts // len(cuts[-1]))
+    return [(tuple(a for a, _ in box), tuple(n for _, n in box)) for box in product(*cuts)]
