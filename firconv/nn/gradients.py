@@ -14,39 +14,43 @@ from typing import Any
 
 import numpy as np
 
-from firconv import planner, threads
+from firconv import cost, planner, threads
 from firconv.nn import outer, words
 from firconv.nn.engine import Bank, Engine, facts, renormalised
 from firconv.nn.words import Words
 from firconv.planner import Candidate
 from firconv.problem import Ints, Problem, taps_adjoint
 
+Runner = Callable[[np.ndarray, np.ndarray, np.ndarray, int], None]
+
 
 @dataclass(frozen=True)
 class GradientMethod:
     """One algorithm for the weights' gradient of a layer.
 
-    ``candidate(problem)`` costs it for the layer's forward problem, or is None; ``run(problem, gy, x, gw, workers)``
+    ``candidate(problem)`` costs it for the layer's forward problem, or is None; ``runner(problem)(gy, x, gw, workers)``
     fills gw (O, C/groups, *K), all of the problem's dtype.
     """
 
     name: str
     candidate: Callable[[Problem], Candidate | None]
-    run: Callable[[Problem, np.ndarray, np.ndarray, np.ndarray, int], None]
+    runner: Callable[[Problem], Runner]
 
 
 #: In addition to the engine.
-METHODS: tuple[GradientMethod, ...] = (GradientMethod("gemm", outer.candidate, outer.run),)
+METHODS: tuple[GradientMethod, ...] = (GradientMethod("gemm", outer.candidate, outer.Outer),)
 
 
-@lru_cache(maxsize=256)
-def _described(call: Words, gy: Ints, x: Ints, kinds: tuple[np.dtype, np.dtype]) -> Problem:
-    """The layer's problem; kinds are those of x and gy.
+@lru_cache(maxsize=64)
+def _described(
+    call: Words, gy: Ints, x: Ints, kinds: tuple[np.dtype, np.dtype], method: str, machine: cost.Machine
+) -> tuple[Problem, Runner | None]:
+    """The layer's problem and what runs it, None for the engine; kinds are those of x and gy.
 
     Raises
     ------
     ValueError
-        For the boundary "omit", and as `words.of_gradient`.
+        For the boundary "omit", for a method that cannot serve this layer, and as `words.of_gradient`.
     """
     problem = words.of_gradient(call, gy, x, call.shape, kinds)
     if renormalised(problem):
@@ -54,19 +58,20 @@ def _described(call: Words, gy: Ints, x: Ints, kinds: tuple[np.dtype, np.dtype])
             f"{call}: boundary={call.boundary!r} divides by sums of the weights, so the output is not linear in them "
             "and this gradient is no sum: use another boundary"
         )
-    return problem
+    fast = _fast(call, problem, method)
+    return problem, None if fast is None else fast.runner(problem)
 
 
 def of_weights(call: Words, gy: np.ndarray, x: np.ndarray, method: str, workers: int | None) -> np.ndarray:
     """gw for checked arrays; see `firconv.nn.conv_weight_gradient`."""
     count = threads.resolve(workers)
     kinds = x.dtype.newbyteorder("="), gy.dtype.newbyteorder("=")
-    problem = (_described if words.is_hashable(call) else _described.__wrapped__)(call, gy.shape, x.shape, kinds)
+    described = _described if words.is_hashable(call, method) else _described.__wrapped__
+    problem, run = described(call, gy.shape, x.shape, kinds, method, cost.machine())
     gy, x = gy.astype(kinds[1], copy=False), x.astype(kinds[0], copy=False)
     gw = np.empty(call.shape, problem.dtype)
-    fast = _fast(call, problem, method)
-    if fast is not None:
-        fast.run(problem, gy, x, gw, count)
+    if run is not None:
+        run(np.ascontiguousarray(gy), np.ascontiguousarray(x), gw, count)
         if np.isfinite(gw).all() or np.isfinite(gy).all():
             return gw
         method = "direct"  # absent samples are zeros to the others, and a gradient that is not finite met them

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import TypeVar
@@ -40,11 +39,6 @@ def candidate(problem: Problem) -> Candidate | None:
     return Candidate("gemm", seconds, macs, 1 << 20, "γ_N·(|gy| * |x|)", shared=seconds * (1 + 1 / TASKS))
 
 
-def run(problem: Problem, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> None:
-    """Fill gw (O, C/groups, *K); samples between two rows are in no sum, so NaN stays with the weights that meet it."""
-    _outer(problem)(np.ascontiguousarray(gy), np.ascontiguousarray(x), gw, workers)
-
-
 # ── cutting ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -58,7 +52,11 @@ class Shares:
 
 
 class Outer:
-    """How one layer's gradient is cut, as rows of numbers for ``kernels.outer``, which names them."""
+    """How one layer's gradient is cut, as rows of numbers for ``kernels.outer``, which names them.
+
+    Called, it fills gw (O, C/groups, *K). Samples between two rows are in no sum, so NaN stays with the weights that
+    meet it.
+    """
 
     def __init__(self, problem: Problem):
         self.problem, self.geometry = problem, Geometry(problem)
@@ -231,9 +229,6 @@ class Outer:
         most = self.most + self.panel if self.geometry.busy else 0
         sizes = most, kernel.CHAIN * self.panel, 0 if parted else self.total
         return tuple(aligned(n, self.problem.dtype) for n in sizes)
-
-
-_outer = lru_cache(maxsize=64)(Outer)
 
 
 def _taken(rooms: list[T]) -> T | None:
