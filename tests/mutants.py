@@ -34,6 +34,7 @@ KERNELS = {
     "images": (["_begin", "_band", "_few", "_samples", "_image", "_read", "images", "passes"],
                ["test_kernels_direct.py", "test_kernels_images.py"], ""),  # grid: _image
     "dense": (None, ["test_dense.py"], "bits or gradient or one_tap"),
+    "depthwise": (None, ["test_nn_depthwise.py"], "bits_of or left_out"),
     "outer": (None, ["test_dense.py"], "gradient or long"),
     "strips": (["turned", "_picked", "_stepped", "copied"], ["test_dense.py"], "bits or gradient or one_tap"),
     "fourier": (["prepare", "correlate", "_condition", "_filter", "_multiply", "_judge", "correlate_integers"],

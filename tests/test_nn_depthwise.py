@@ -47,6 +47,21 @@ def test_tasks_do_not_change_the_bits(length, kernel, stride, channels):
     assert np.array_equal(one, nn.conv(x, w, method="direct", **words))
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_rows_beyond_the_plane_are_left_out_of_the_sums(seed):
+    rng = np.random.default_rng([3, seed])
+    rows, columns, dilation = int(rng.integers(1, 30)), int(rng.integers(40, 125)), 1 + seed % 2
+    kernel, stride = (int(rng.integers(9, 33)), int(rng.integers(5, 14))), (dilation, 1)
+    lo, hi = (int(rng.integers(0, kernel[0] * dilation + 3)) for _ in range(2))
+    lo += max(0, (kernel[0] - 1) * dilation + 4 - lo - hi - rows)
+    x, w = (rng.standard_normal(s).astype("f4") for s in ((1, 2, rows, columns), (2, 1, *kernel)))
+    x[rng.random(x.shape) < 0.001] = np.inf
+    words = {"padding": ((lo, hi), (kernel[1] // 2, 3)), "stride": stride, "dilation": (dilation, 1), "groups": 2,
+             "boundary": ["zero", ("zero", "edge"), ("edge", "zero")][seed % 3]}  # fmt: skip
+    y, z = (nn.conv(x, w, method=method, **words) for method in ("depthwise", "direct"))
+    assert np.array_equal(y, z, equal_nan=True)
+
+
 def test_it_is_chosen_for_layers_of_networks():
     for channels, n, k in ((96, 112, 3), (96, 56, 7), (96, 56, 31), (512, 7, 3)):
         w = np.ones((channels, 1, k, k), np.float32)

@@ -1,13 +1,15 @@
 """Filters of their own for every plane: valid correlation of planes that are extended, one by one, in a workspace.
 
-A task holds some planes, or some rows of one. The rows that it reads are copied once into a workspace with what lies
-beyond the ends around them, columns split into `sx` parts by their remainder; then every tap is an offset, and two rows
-of outputs at a time stay in registers over all taps. Each output is the chain
+A task holds some planes, or some rows of one; a worker takes task after task, without Python between them. The rows
+that it reads are copied once into a workspace with what lies beyond the ends around them, columns split into `sx` parts
+by their remainder; then every tap is an offset, and two rows of outputs at a time stay in registers over all taps. Each
+output is the chain
 
     acc = 0;  acc = fma(w[0], x[0], acc);  …;  + bias          taps in the order of memory
 
-whatever the cut into rows and tasks. A vector of outputs that reaches beyond a narrow row is stored whole: the next row
-writes over it, and the last row of a task stops.
+whatever the cut into rows and tasks. Where two rows have many taps beyond the first or last row of samples, these add
+nothing and are left out. A vector of outputs that reaches beyond a narrow row is stored whole: the next row writes over
+it, and the last row of a task stops.
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ from typing import Any
 import numpy as np
 from numba import int64
 
+from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import evens, fma, fma2, item, lanes, load, spread, store, store_part, width
 
 INDEX = const(int64)
+FEW = 64  # taps without samples that are not worth a call of their own
 
 
 # --- one plane, extended --------------------------------------------------------------------------------------------
@@ -57,28 +61,28 @@ def _beyond(
 
 @compiled(references=False)
 def _extend(
-    x: Any, base: int, work: Any, row: int, rows: int, sizes: Any, row_at: Any, row_sign: Any, col_at: Any,
+    x: Any, base: int, work: Any, row: int, count: int, rows: int, sizes: Any, row_at: Any, row_sign: Any, col_at: Any,
     col_sign: Any, zero: Any,
 ) -> None:  # fmt: skip
-    """The extended rows from `row` on, `rows` of them, into the workspace (parts, rows, pitch)."""
+    """The extended rows from `row` on, `count` of them, into the workspace (parts, rows, pitch)."""
     columns, step, begin, end, pitch = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
     none = work.dtype.type(0)
     for part in range(step):
-        count = (columns - part + step - 1) // step
-        first = min(count, max(0, (begin - part + step - 1) // step))
-        last = max(first, min(count, (end - part + step - 1) // step))
-        for r in range(rows):
+        wide = (columns - part + step - 1) // step
+        first = min(wide, max(0, (begin - part + step - 1) // step))
+        last = max(first, min(wide, (end - part + step - 1) // step))
+        for r in range(count):
             source, to = item(row_at, row + r), (part * rows + r) * pitch
             if source < 0:
-                for j in range(count):
+                for j in range(wide):
                     work[to + j] = none
                 continue
             p = base + source
             _beyond(x, p, work, to, part, 0, first, step, col_at, col_sign)
             _inside(x, p - begin, work, to, part, first, last, step, zero)
-            _beyond(x, p, work, to, part, last, count, step, col_at, col_sign)
+            _beyond(x, p, work, to, part, last, wide, step, col_at, col_sign)
             if item(row_sign, row + r) < 0:
-                for j in range(count):
+                for j in range(wide):
                     work[to + j] = -work[to + j]
 
 
@@ -86,20 +90,28 @@ def _extend(
 
 
 @compiled(references=False)
-def _pair(x: Any, p: int, q: int, w: Any, first: int, offsets: Any, lag: int, a: Any, b: Any) -> Any:
-    """Two sums over all taps: a reads at p, b at q; 0 < lag says that q meets at a tap what p meets `lag` taps on."""
-    taps = len(offsets)
+def _pair(
+    x: Any, p: int, q: int, w: Any, first: int, offsets: Any, lag: int, low: int, lead: int, both: int, rest: int,
+    a: Any, b: Any,
+) -> Any:  # fmt: skip
+    """Two sums over taps: a reads at p, b at q; 0 < lag says that q meets at a tap what p meets `lag` taps on.
+
+    Then a takes `lead` taps from `low` on alone, the next ones while b takes those `lag` before, and b its last ones
+    alone; without a lag both take all taps.
+    """
     if lag == 0:
-        for c in range(taps):
+        for c in range(len(offsets)):
             v, o = item(w, first + c), item(offsets, c)
             a = fma(v, load(x, p + o, a), a)
             b = fma(v, load(x, q + o, b), b)
         return a, b
-    for c in range(lag):
+    begin = low + lead
+    end = begin + both
+    for c in range(low, begin):
         a = fma(item(w, first + c), load(x, p + item(offsets, c), a), a)
-    for c in range(lag, taps):
+    for c in range(begin, end):
         a, b = fma2(x, p + item(offsets, c), item(w, first + c), a, item(w, first + c - lag), b)
-    for c in range(taps - lag, taps):
+    for c in range(end - lag, end - lag + rest):
         b = fma(item(w, first + c), load(x, q + item(offsets, c), b), b)
     return a, b
 
@@ -115,44 +127,61 @@ def _put(out: Any, to: int, end: int, n: int, sums: Any) -> None:
 
 @compiled(references=False)
 def _span(
-    x: Any, p: int, shift: int, out: Any, to: int, low: int, n: int, end: int, w: Any, first: int, offsets: Any,
-    lag: int, bias: Any, zero: Any, ones: Any,
+    x: Any, p: int, shift: int, out: Any, to: int, below: int, n: int, end: int, w: Any, first: int, offsets: Any,
+    lag: int, low: int, lead: int, both: int, rest: int, bias: Any, zero: Any, ones: Any,
 ) -> None:  # fmt: skip
-    """n columns of two rows of outputs that lie `low` apart, of one row where `low` is 0."""
-    a, b = _pair(x, p, p + shift, w, first, offsets, lag, zero, zero)
+    """n columns of two rows of outputs that lie `below` apart, of one row where it is 0."""
+    a, b = _pair(x, p, p + shift, w, first, offsets, lag, low, lead, both, rest, zero, zero)
     if len(bias) > 0:
         plus = item(bias, first // len(offsets))
         a, b = fma(plus, ones, a), fma(plus, ones, b)
     _put(out, to, end, n, a)
-    if low > 0:
-        _put(out, to + low, end, n, b)
+    if below > 0:
+        _put(out, to + below, end, n, b)
 
 
 @compiled(references=False)
 def _two(
-    x: Any, p: int, shift: int, out: Any, to: int, low: int, n: int, end: int, w: Any, first: int, offsets: Any,
-    lag: int, bias: Any, zero: Any, unit: Any,
+    x: Any, p: int, shift: int, out: Any, to: int, below: int, n: int, end: int, w: Any, first: int, offsets: Any,
+    lag: int, low: int, lead: int, both: int, rest: int, bias: Any, zero: Any, unit: Any,
 ) -> None:  # fmt: skip
-    """Two rows of n outputs, by blocks of six, four and two vectors; the last one ends with the rows if it fits."""
+    """Two rows of n outputs, by blocks of seven, six, four and two vectors; the last ends with the rows if it fits."""
     one = lanes(x)
     j = 0
     while j < n:
-        rest = n - j
-        if rest >= 10 * one or (rest > 5 * one and rest <= 6 * one and n >= 6 * one):
+        left = n - j
+        if left > 6 * one and left <= 7 * one:
+            k = max(0, min(j, n - 7 * one))
+            _span(x, p + k, shift, out, to + k, below, n, end, w, first, offsets, lag, low, lead, both,
+                  rest, bias, spread(zero, 7, 1), spread(unit, 7, 1))  # fmt: skip
+            j += 7 * one
+        elif left >= 10 * one or (left > 5 * one and left <= 6 * one and n >= 6 * one):
             k = min(j, n - 6 * one)
-            _span(x, p + k, shift, out, to + k, low, n, end, w, first, offsets, lag, bias, spread(zero, 6, 1),
-                  spread(unit, 6, 1))  # fmt: skip
+            _span(x, p + k, shift, out, to + k, below, n, end, w, first, offsets, lag, low, lead, both,
+                  rest, bias, spread(zero, 6, 1), spread(unit, 6, 1))  # fmt: skip
             j += 6 * one
-        elif rest > 2 * one and n >= 4 * one:
+        elif left > 2 * one and n >= 4 * one:
             k = min(j, n - 4 * one)
-            _span(x, p + k, shift, out, to + k, low, n, end, w, first, offsets, lag, bias, spread(zero, 4, 1),
-                  spread(unit, 4, 1))  # fmt: skip
+            _span(x, p + k, shift, out, to + k, below, n, end, w, first, offsets, lag, low, lead, both,
+                  rest, bias, spread(zero, 4, 1), spread(unit, 4, 1))  # fmt: skip
             j += 4 * one
         else:
             k = max(0, min(j, n - 2 * one))
-            _span(x, p + k, shift, out, to + k, low, n, end, w, first, offsets, lag, bias, spread(zero, 2, 1),
-                  spread(unit, 2, 1))  # fmt: skip
+            _span(x, p + k, shift, out, to + k, below, n, end, w, first, offsets, lag, low, lead, both,
+                  rest, bias, spread(zero, 2, 1), spread(unit, 2, 1))  # fmt: skip
             j += 2 * one
+
+
+@compiled(references=False, inline=False)
+def _ends(
+    x: Any, p: int, shift: int, out: Any, to: int, below: int, n: int, end: int, w: Any, first: int, offsets: Any,
+    lag: int, low: int, high: int, bias: Any, zero: Any, unit: Any,
+) -> None:  # fmt: skip
+    """Two rows of which the upper one meets samples from tap `low` to before `high`, or would with `lag` taps more."""
+    taps = len(offsets)
+    lead, both = max(0, min(lag, high) - low), max(0, min(high, taps) - max(low, lag))
+    _two(x, p, shift, out, to, below, n, end, w, first, offsets, lag, low, lead, both, max(0, high - max(low, taps)),
+         bias, zero, unit)  # fmt: skip
 
 
 @compiled(references=False)
@@ -163,12 +192,12 @@ def _single(
     """One row of outputs: the two sums are neighbouring blocks of it."""
     size = 4 * lanes(x)
     if n < 2 * size:
-        _two(x, p, 0, out, to, 0, n, end, w, first, offsets, 0, bias, zero, unit)
+        _two(x, p, 0, out, to, 0, n, end, w, first, offsets, 0, 0, 0, 0, 0, bias, zero, unit)
         return
     for j in range(0, n, 2 * size):
         k = min(j, n - 2 * size)
-        _span(x, p + k, size, out, to + k, size, n, end, w, first, offsets, 0, bias, spread(zero, 4, 1),
-              spread(unit, 4, 1))  # fmt: skip
+        _span(x, p + k, size, out, to + k, size, n, end, w, first, offsets, 0, 0, 0, 0, 0, bias,
+              spread(zero, 4, 1), spread(unit, 4, 1))  # fmt: skip
 
 
 # --- planes ---------------------------------------------------------------------------------------------------------
@@ -188,45 +217,60 @@ def _planes(
     x: Any, out: Any, work: Any, rows: int, weights: Any, bias: Any, box: Any, sizes: Any, offsets: Any, row_at: Any,
     row_sign: Any, col_at: Any, col_sign: Any,
 ) -> None:  # fmt: skip
-    """`planes`, with a workspace that holds the extended rows."""
+    """One task, with a workspace that has room for so many extended rows."""
     zero, unit = weights.dtype.type(0), weights.dtype.type(1)
-    pitch, sy, many, height, wide = sizes[4], sizes[7], sizes[11], sizes[12], sizes[13]
+    pitch, ky, kx, sy, dy, many, height, wide = (
+        sizes[4], sizes[5], sizes[6], sizes[7], sizes[8], sizes[11], sizes[12], sizes[13]
+    )  # fmt: skip
     begin, end, r_begin, r_end = box[0], box[1], box[2], box[3]
-    taps = len(offsets)
-    lag = sizes[6] if sy == sizes[8] and sizes[5] > 1 else 0
+    taps, size = ky * kx, sizes[10]
+    lag = kx if sy == dy and ky > 1 else 0
+    above, under = (sizes[15] + dy - 1) // dy, (sizes[16] + dy - 1) // dy
     for p in range(begin, end):
-        _extend(x, p * sizes[10], work, r_begin * sy, rows, sizes, row_at, row_sign, col_at, col_sign,
-                spread(zero, 1, 1))  # fmt: skip
+        _extend(x, p * size, work, r_begin * sy, (r_end - r_begin - 1) * sy + (ky - 1) * dy + 1, rows, sizes, row_at,
+                row_sign, col_at, col_sign, spread(zero, 1, 1))  # fmt: skip
         for m in range(many):
             plane = p * many + m
             first = plane % sizes[14] * taps
             stop = (plane * height + r_end) * wide if r_end < height else end * many * height * wide
-            for r in range(0, r_end - r_begin, 2):
-                to, at = (plane * height + r_begin + r) * wide, r * sy * pitch
-                if r + 1 < r_end - r_begin:
-                    _two(work, at, sy * pitch, out, to, wide, wide, stop, weights, first, offsets, lag, bias, zero,
-                         unit)  # fmt: skip
-                else:
+            for r in range(r_begin, r_end, 2):
+                to, at = (plane * height + r) * wide, (r - r_begin) * sy * pitch
+                low, high = max(0, above - r) * kx, min(ky + 1, under - r) * kx
+                if r + 1 == r_end:
                     _single(work, at, out, to, wide, stop, weights, first, offsets, bias, zero, unit)
+                elif lag == 0 or low + taps + lag - high < FEW:
+                    _two(work, at, sy * pitch, out, to, wide, wide, stop, weights, first, offsets, lag, 0, lag,
+                         taps - lag, lag, bias, zero, unit)  # fmt: skip
+                else:
+                    _ends(work, at, sy * pitch, out, to, wide, wide, stop, weights, first, offsets, lag, low, high,
+                          bias, zero, unit)  # fmt: skip
 
 
 @compiled(
-    lambda t: (const(t), mutable(t), const(t), const(t), INDEX, INDEX, INDEX, const(t), INDEX, const(t)),
+    lambda t: (
+        const(t), mutable(t), const(t), const(t), const(int64, 2), mutable(int64), INDEX, INDEX, const(t), INDEX,
+        const(t),
+    ),
     ("float32", "float64"),
-)
+)  # fmt: skip
 def planes(
-    x: Any, out: Any, weights: Any, bias: Any, box: Any, sizes: Any, row_at: Any, row_sign: Any, col_at: Any,
-    col_sign: Any,
+    x: Any, out: Any, weights: Any, bias: Any, boxes: Any, counter: Any, sizes: Any, row_at: Any, row_sign: Any,
+    col_at: Any, col_sign: Any,
 ) -> None:  # fmt: skip
-    """Filter planes begin … end − 1, rows r … s − 1 of their outputs, with box = (begin, end, r, s).
+    """Filter the planes of tasks, from the counter on until there is none left.
 
-    x, out are flat memory; weights (filters, ky·kx) and bias (filters or none) too. Plane p takes filters p·m … p·m + m
-    − 1 modulo their number. sizes = (columns read, sx, first and last column inside, pitch, ky, kx, sy, dy, dx, samples
-    in a plane, m, rows and columns of outputs, filters). row_at is where in a plane each extended row starts, col_at
-    where in a row each extended column lies, −1 if it is absent; the signs are those of antisymmetric ends.
+    A task is planes begin … end − 1, rows r … s − 1 of their outputs, with its box = (begin, end, r, s); none has more
+    rows than the first. x, out are flat memory; weights (filters, ky·kx) and bias (filters or none) too. Plane p takes
+    filters p·m … p·m + m − 1 modulo their number. sizes = (columns read, sx, first and last column inside, pitch, ky,
+    kx, sy, dy, dx, samples in a plane, m, rows and columns of outputs, filters, first and last row that is not absent).
+    row_at is where in a plane each extended row starts, col_at where in a row each extended column lies, −1 if it is
+    absent; the signs are those of antisymmetric ends. The counter is shared by the workers.
     """
-    rows = (box[3] - box[2] - 1) * sizes[7] + (sizes[5] - 1) * sizes[8] + 1
+    rows = (boxes[0, 3] - boxes[0, 2] - 1) * sizes[7] + (sizes[5] - 1) * sizes[8] + 1
     work = np.zeros(sizes[1] * rows * sizes[4] + 16 * lanes(x), weights.dtype)
     offsets = np.empty(sizes[5] * sizes[6], np.int64)
     _find(offsets, sizes, rows)
-    _planes(x, out, work, rows, weights, bias, box, sizes, offsets, row_at, row_sign, col_at, col_sign)
+    b = take(counter)
+    while b < len(boxes):
+        _planes(x, out, work, rows, weights, bias, boxes[b], sizes, offsets, row_at, row_sign, col_at, col_sign)
+        b = take(counter)

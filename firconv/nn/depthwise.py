@@ -15,7 +15,7 @@ from firconv.problem import Problem, extent
 #: Rules that map every sample beyond the end to one sample or none.
 RULES = ("zero", "edge", "symmetric", "reflect", "wrap", "antisymmetric")
 #: Samples of a workspace, of the longest row, and multiply-adds of a task.
-ROOM, LONGEST, TASK = 1 << 15, 1 << 16, 1 << 20
+ROOM, LONGEST, TASK = 1 << 15, 1 << 16, 1 << 18
 
 
 def candidate(problem: Problem) -> Candidate | None:
@@ -33,13 +33,19 @@ def candidate(problem: Problem) -> Candidate | None:
     m, real = cost.machine(), kind.name
     macs = float(problem.multiplications)
     copies = problem.groups * problem.signal[0] * shape.columns * shape.rows
-    waste = -(-shape.outputs[1] // 16) * 16 / shape.outputs[1]
+    waste = _summed(shape.outputs[1], 32 // kind.itemsize) / shape.outputs[1]
     moved = copies + 2 * problem.channels_out * problem.groups * prod(problem.outputs)
     seconds = macs * m.mac(real) * waste + moved * m.copy(real) + m.tile
     bound = f"{planner.gamma(planner.terms(problem) + 1, planner.UNIT[real]):.1e}·(|h|*|x|)"
     tasks = float(len(_boxes(problem, shape)))
     shared = seconds if seconds < 2e-4 else seconds * (1 + 1 / tasks)
     return Candidate("depthwise", seconds, macs, 4 * ROOM * kind.itemsize, bound, "", shared)
+
+
+def _summed(columns: int, lanes: int) -> int:
+    """Columns of the tiles that a row of outputs is cut into: even numbers of vectors, or 7 for the last ones."""
+    vectors = -(-columns // lanes)
+    return (vectors if vectors % 6 == 1 and vectors > 1 else vectors + vectors % 2) * lanes
 
 
 class _Shape:
@@ -91,8 +97,9 @@ class Depthwise:
         self._sizes = np.array([
             shape.columns, shape.stride[1], first, last, shape.pitch, *shape.taps, shape.stride[0], *shape.dilation,
             prod(shape.signal), problem.channels_out, *shape.outputs, problem.groups * problem.channels_out,
+            *_present(self._row_at),
         ])  # fmt: skip
-        self._boxes = _boxes(problem, shape)
+        self._boxes = np.array(_boxes(problem, shape))
         self._none = np.empty(0, problem.dtype)
         from firconv.kernels import depthwise
 
@@ -101,12 +108,19 @@ class Depthwise:
     def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> None:
         flat, target = np.ascontiguousarray(x).reshape(-1), out.reshape(-1)
         plus = self._none if bias is None else bias
+        counter = np.zeros(1, np.int64)
 
-        def task(box: np.ndarray) -> None:
-            self._kernel(flat, target, self._weights, plus, box, self._sizes, self._row_at, self._row_sign,
-                         self._col_at, self._col_sign)  # fmt: skip
+        def work(_: int) -> None:
+            self._kernel(flat, target, self._weights, plus, self._boxes, counter, self._sizes, self._row_at,
+                         self._row_sign, self._col_at, self._col_sign)  # fmt: skip
 
-        threads.run(task, self._boxes, workers)
+        threads.run(work, range(min(workers, len(self._boxes))), workers)
+
+
+def _present(at: np.ndarray) -> tuple[int, int]:
+    """The first place that is not absent, and the end of the last one."""
+    found = np.flatnonzero(at >= 0)
+    return (int(found[0]), int(found[-1]) + 1) if found.size else (0, 0)
 
 
 def _line(shape: _Shape, axis: int, kind: np.dtype) -> tuple[np.ndarray, np.ndarray]:
