@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from firconv import boundary as bd
-from firconv import threads, tiles, unsure
+from firconv import cost, threads, tiles, unsure
 from firconv.spectra import FourierTaps
 
-#: Samples of blocks in one call of the kernel, and the fewest blocks that fill SIMD lanes, by size of a sample.
+#: Samples of blocks in one call of the kernel, twice as many where they are not copied (`kernels.tree`), and the fewest
+#: blocks that fill SIMD lanes, by size of a sample.
 BATCH = 1 << 18
 LANES = {4: 4, 8: 2, 16: 2}
 
@@ -25,7 +26,8 @@ def tasks(grid: tiles.Grid, taps: FourierTaps) -> list[tiles.Box]:
     """Boxes of periods made of whole blocks, about `BATCH` samples of blocks to a task."""
     counts = grid.periods
     lanes, size = LANES[taps.work.itemsize], prod(taps.lengths)
-    room = lanes * max(1, BATCH // (lanes * size))
+    batch = BATCH << cost.by_tree(grid.problem, taps.work.kind == "c", taps.lengths)
+    room = lanes * max(1, batch // (lanes * size))
     least = max(lanes, BATCH // (4 * size))
     samples = size * prod(ceil(counts[a] / n) for a, n in zip(taps.axes, taps.steps, strict=True))
     apart = len(taps.axes) == 1 or samples >= 8 * BATCH
@@ -136,11 +138,10 @@ def _read(taps: FourierTaps, grid: tiles.Grid, box: tiles.Box, x: np.ndarray) ->
         part_strides.append(s)
         inner.append(taps.lengths[i])
         inner_strides.append(a.in_parts * s)
-    view = np.lib.stride_tricks.as_strided(
+    view = tiles.strided(
         region,
         (*lead, *shape, region.shape[0], *parts, *inner),
         (*(strides[1 + i] for i in idle), *stride, strides[0], *part_strides, *inner_strides),
-        writeable=False,
     )
     channels = region.shape[0] * int(np.prod(parts))
     if view.shape[len(lead) + len(shape) : -len(inner)] == (channels,):
@@ -158,7 +159,7 @@ def _as_blocks(taps: FourierTaps, out: np.ndarray, box: tiles.Box) -> np.ndarray
     counts = [-(-(box[a][1] - box[a][0]) // n) for a, n in zip(taps.axes, taps.steps, strict=True)]
     inner = [min(n, box[a][1] - box[a][0]) for a, n in zip(taps.axes, taps.steps, strict=True)]
     s = out.strides
-    return np.lib.stride_tricks.as_strided(
+    return tiles.strided(
         out,
         (*(out.shape[1 + i] for i in idle), *counts, out.shape[0], *inner),
         (

@@ -114,21 +114,26 @@ def flat(block: np.ndarray) -> np.ndarray:
     item, span = block.itemsize, 0
     for n, s in zip(block.shape, block.strides, strict=True):
         span += (n - 1) * s
-    return np.asarray(_Memory(block, span // item + 1))
+    return strided(block, (span // item + 1,), None)
+
+
+def strided(block: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...] | None) -> np.ndarray:
+    """A view from the first element of `block` on, as by ``as_strided`` without its checks, dearer than a row."""
+    return np.asarray(_Memory(block, shape, strides))
 
 
 class _Memory:
-    """An array interface onto memory that an array spans; `as_strided` without its checks, dearer than a row."""
+    """An array interface onto the memory of an array."""
 
     __slots__ = ("__array_interface__", "_base")
 
-    def __init__(self, base: np.ndarray, length: int):
+    def __init__(self, base: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...] | None):
         interface = base.__array_interface__
         self.__array_interface__ = {
-            "shape": (length,),
+            "shape": shape,
             "typestr": interface["typestr"],
             "data": interface["data"],
-            "strides": None,
+            "strides": strides,
             "version": 3,
         }
         self._base = base
