@@ -149,7 +149,8 @@ def test_global_pools_of_any_length(lengths):
     assert np.array_equal(np.isnan(nn.global_avg_pool(x)).ravel(), np.arange(6) == 2)
 
 
-def test_footprints_workers_and_untouched_inputs():
+def test_footprints_workers_and_untouched_inputs(monkeypatch):
+    monkeypatch.setattr(pooling, "WORTH", 1)
     rng = np.random.default_rng(8)
     x = rng.standard_normal((2, 40, 50, 60)).astype("f4")
     x[0, 7, 20, 30], x[1, 3, 0, 0], x[1, 39, 49, 59] = np.nan, np.inf, np.nan
@@ -165,10 +166,11 @@ def test_footprints_workers_and_untouched_inputs():
     assert np.array_equal(nn.max_pool(view, 2), nn.max_pool(view.copy(), 2), equal_nan=True)
 
 
-def test_few_large_planes_are_cut_into_rows():
+def test_few_large_planes_are_cut_into_rows(monkeypatch):
+    monkeypatch.setattr(pooling, "WORTH", 1)
     x = np.random.default_rng(9).standard_normal((1, 1, 400, 300)).astype("f4")
     made = pooling.Pool(words.Words("max_pool", 1, 1, 1), x.shape, x.dtype, 3, False)
-    assert len(made._tasks) > 1 and {tuple(box[:2]) for box in made._tasks} == {(0, 1)}
+    assert len(made._boxes) > 1 and {tuple(box[:2]) for box in made._boxes} == {(0, 1)}
     one, two = made(x, 1), made(x, 2)
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
     z = np.max([padded[..., i : i + 400, j : j + 300] for i in range(3) for j in range(3)], axis=0)

@@ -3,6 +3,8 @@
 A window is reduced first over its rows, into one row of a workspace that holds what padding stands for at both ends,
 then along that row. So a window of K × K takes 2·(K − 1) steps, whole vectors at a time. A vector of outputs that
 reaches beyond its row is stored whole all the same: the next row writes over it, and the last row of a task stops.
+A worker takes task after task, without Python between them. The usual windows, of two or three samples, have loops of
+their own, which the compiler unrolls.
 
 The largest of a window that holds NaN is NaN. Sums run over the rows, then along them; none slides, so a NaN or an
 infinity stays among the windows that hold it.
@@ -15,10 +17,11 @@ from typing import Any
 import numpy as np
 from numba import int64
 
+from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import evens, fma, item, lanes, load, load_part, ratio, spread, store, store_part, top, width
 
-INDEX = const(int64)
+INDEX, BOXES = const(int64), const(int64, 2)
 
 
 @compiled(references=False)
@@ -31,12 +34,44 @@ def _both(v: Any, m: Any, unit: Any, mean: bool) -> Any:
 
 
 @compiled(references=False)
-def _over(x: Any, p: int, at: Any, first: int, last: int, zero: Any, unit: Any, mean: bool) -> Any:
-    """One vector of the rows at[first … last − 1], reduced."""
-    m = load(x, p + item(at, first), zero)
-    for i in range(first + 1, last):
-        m = _both(load(x, p + item(at, i), zero), m, unit, mean)
-    return m
+def _over(x: Any, p: int, q: int, r: int, count: int, zero: Any, unit: Any, mean: bool) -> Any:
+    """One vector of two or three rows, reduced."""
+    m = _both(load(x, q, zero), load(x, p, zero), unit, mean)
+    return _both(load(x, r, zero), m, unit, mean) if count == 3 else m
+
+
+@compiled(references=False)
+def _some(
+    x: Any, row: Any, lo: int, base: int, at: Any, first: int, count: int, n: int, zero: Any, unit: Any, mean: bool
+) -> None:
+    """Two or three rows of at least a vector: their places are read once."""
+    size = width(zero)
+    p, q, r = base + item(at, first), base + item(at, first + 1), base + item(at, first + count - 1)
+    for j in range(0, n - size + 1, size):
+        store(row, lo + j, _over(x, p + j, q + j, r + j, count, zero, unit, mean))
+    j = n - size
+    store(row, lo + j, _over(x, p + j, q + j, r + j, count, zero, unit, mean))
+
+
+@compiled(references=False)
+def _many(
+    x: Any, row: Any, lo: int, base: int, at: Any, first: int, last: int, n: int, empty: Any, unit: Any, mean: bool
+) -> None:
+    """Any number of rows."""
+    zero = spread(empty, 1, 1)
+    size = width(zero)
+    for start in range(0, n, size):
+        j = max(0, min(start, n - size))
+        if n >= size or base + item(at, last - 1) + size <= len(x):
+            m = load(x, base + item(at, first) + j, zero)
+            for i in range(first + 1, last):
+                m = _both(load(x, base + item(at, i) + j, zero), m, unit, mean)
+            store(row, lo + j, m)
+        else:
+            m = load_part(x, base + item(at, first), zero, n)
+            for i in range(first + 1, last):
+                m = _both(load_part(x, base + item(at, i), zero, n), m, unit, mean)
+            store(row, lo, m)
 
 
 @compiled(references=False)
@@ -50,15 +85,12 @@ def _rows(
         for j in range(n):
             row[lo + j] = empty
         return
-    for start in range(0, n, size):
-        j = max(0, min(start, n - size))
-        if n >= size or base + item(at, last - 1) + size <= len(x):
-            store(row, lo + j, _over(x, base + j, at, first, last, zero, unit, mean))
-        else:
-            m = load_part(x, base + item(at, first), zero, n)
-            for i in range(first + 1, last):
-                m = _both(load_part(x, base + item(at, i), zero, n), m, unit, mean)
-            store(row, lo, m)
+    if n >= size and last - first == 3:
+        _some(x, row, lo, base, at, first, 3, n, zero, unit, mean)
+    elif n >= size and last - first == 2:
+        _some(x, row, lo, base, at, first, 2, n, zero, unit, mean)
+    else:
+        _many(x, row, lo, base, at, first, last, n, empty, unit, mean)
     for j in range(n, size):
         row[lo + j] = empty
 
@@ -97,13 +129,34 @@ def _samples(
 
 
 @compiled(references=False)
+def _usual(
+    row: Any, out: Any, to: int, n: int, stride: int, taps: int, counts: Any, rows: Any, zero: Any, unit: Any,
+    mean: bool,
+) -> int:  # fmt: skip
+    """The whole vectors of a row of n outputs; stride and taps are literals. Return how many outputs these are."""
+    size, nothing = width(zero), spread(unit - unit, 1, 1)
+    for j in range(0, n - size + 1, size):
+        m = _block(row, j, stride, taps, 1, zero, unit, mean)
+        if mean:
+            m = ratio(m, fma(rows, load(counts, j, zero), nothing))
+        store(out, to + j, m)
+    return n // size * size
+
+
+@compiled(references=False)
 def _along(
     row: Any, out: Any, to: int, end: int, n: int, stride: int, taps: int, dilation: int, spare: int,
     counts: Any, rows: Any, zero: Any, unit: Any, mean: bool,
 ) -> None:  # fmt: skip
     """n outputs along a row; the task's part of `out` ends at `end`."""
-    size = width(zero)
-    for j in range(0, n, size):
+    size, done = width(zero), 0
+    if dilation == 1 and stride == 1 and taps == 3:
+        done = _usual(row, out, to, n, 1, 3, counts, rows, zero, unit, mean)
+    elif dilation == 1 and stride == 2 and taps == 3:
+        done = _usual(row, out, to, n, 2, 3, counts, rows, zero, unit, mean)
+    elif dilation == 1 and stride == 2 and taps == 2:
+        done = _usual(row, out, to, n, 2, 2, counts, rows, zero, unit, mean)
+    for j in range(done, n, size):
         if stride <= 2:
             m = _block(row, j, stride, taps, dilation, zero, unit, mean)
         else:
@@ -142,34 +195,45 @@ def _length(along: Any, size: int) -> int:
 
 
 @compiled(
-    lambda t: (const(t), mutable(t), INDEX, int64, INDEX, INDEX, INDEX, INDEX, const(t), const(t), t),
+    lambda t: (
+        const(t), mutable(t), BOXES, mutable(int64), int64, INDEX, INDEX, INDEX, INDEX, const(t), const(t), t
+    ),
 )
 def maxima(
-    x: Any, out: Any, box: Any, plane: int, at: Any, first: Any, last: Any, along: Any, counts: Any, rows: Any,
-    empty: Any,
+    x: Any, out: Any, boxes: Any, counter: Any, plane: int, at: Any, first: Any, last: Any, along: Any, counts: Any,
+    rows: Any, empty: Any,
 ) -> None:  # fmt: skip
     """The largest sample of each window.
 
-    x is flat memory of planes of `plane` samples; box is the planes begin … end − 1 and their rows of outputs begin …
-    end − 1. Row r of outputs is reduced from the rows that start at[first[r] … last[r] − 1] in the plane, each of n
-    samples; along = (n, lo, outputs, stride, taps, dilation), with lo places of padding in front. Padding stands for
-    `empty`. `counts` and `rows` are those of `means`.
+    x is flat memory of planes of `plane` samples; a row of boxes is a task: planes begin … end − 1 and their rows of
+    outputs begin … end − 1. Tasks are taken from the counter on, which the workers share. Row r of outputs is reduced
+    from the rows that start at[first[r] … last[r] − 1] in the plane, each of n samples; along = (n, lo, outputs,
+    stride, taps, dilation), with lo places of padding in front. Padding stands for `empty`. `counts` and `rows` are
+    those of `means`.
     """
     row = np.full(_length(along, lanes(x)), empty)
-    _windows(x, out, row, box, plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), False)
+    b = take(counter)
+    while b < len(boxes):
+        _windows(x, out, row, boxes[b], plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), False)
+        b = take(counter)
 
 
 @compiled(
-    lambda t: (const(t), mutable(t), INDEX, int64, INDEX, INDEX, INDEX, INDEX, const(t), const(t), t),
+    lambda t: (
+        const(t), mutable(t), BOXES, mutable(int64), int64, INDEX, INDEX, INDEX, INDEX, const(t), const(t), t
+    ),
     ("float32", "float64"),
 )
 def means(
-    x: Any, out: Any, box: Any, plane: int, at: Any, first: Any, last: Any, along: Any, counts: Any, rows: Any,
-    empty: Any,
+    x: Any, out: Any, boxes: Any, counter: Any, plane: int, at: Any, first: Any, last: Any, along: Any, counts: Any,
+    rows: Any, empty: Any,
 ) -> None:  # fmt: skip
     """The sum of each window divided by counts[j]·rows[r]; arguments as `maxima`, `empty` is 0."""
     row = np.full(_length(along, lanes(x)), empty)
-    _windows(x, out, row, box, plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), True)
+    b = take(counter)
+    while b < len(boxes):
+        _windows(x, out, row, boxes[b], plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), True)
+        b = take(counter)
 
 
 # --- whole planes ---------------------------------------------------------------------------------------------------
@@ -202,21 +266,26 @@ def _whole(x: Any, p: int, n: int, part: Any, wide: Any, zero: Any, unit: Any, m
 
 
 @compiled(references=False)
-def _planes(x: Any, out: Any, part: Any, begin: int, end: int, n: int, empty: Any, unit: Any, mean: bool) -> None:
+def _planes(
+    x: Any, out: Any, part: Any, boxes: Any, counter: Any, n: int, empty: Any, unit: Any, mean: bool
+) -> None:
     """One result for every plane of n samples."""
     wide, zero = spread(empty, 8, 1), spread(empty, 1, 1)
-    for p in range(begin, end):
-        s = _whole(x, p * n, n, part, wide, zero, unit, mean)
-        out[p] = s / n if mean else s
+    b = take(counter)
+    while b < len(boxes):
+        for p in range(boxes[b, 0], boxes[b, 1]):
+            s = _whole(x, p * n, n, part, wide, zero, unit, mean)
+            out[p] = s / n if mean else s
+        b = take(counter)
 
 
-@compiled(lambda t: (const(t), mutable(t), int64, int64, int64, t))
-def largest(x: Any, out: Any, begin: int, end: int, n: int, empty: Any) -> None:
-    """The largest of the n samples of each plane begin … end − 1."""
-    _planes(x, out, np.empty(8 * lanes(x), x.dtype), begin, end, n, empty, x.dtype.type(1), False)
+@compiled(lambda t: (const(t), mutable(t), BOXES, mutable(int64), int64, t))
+def largest(x: Any, out: Any, boxes: Any, counter: Any, n: int, empty: Any) -> None:
+    """The largest of the n samples of each plane; boxes and counter as for `maxima`."""
+    _planes(x, out, np.empty(8 * lanes(x), x.dtype), boxes, counter, n, empty, x.dtype.type(1), False)
 
 
-@compiled(lambda t: (const(t), mutable(t), int64, int64, int64, t), ("float32", "float64"))
-def average(x: Any, out: Any, begin: int, end: int, n: int, empty: Any) -> None:
-    """The mean of the n samples of each plane begin … end − 1; `empty` is 0."""
-    _planes(x, out, np.empty(8 * lanes(x), x.dtype), begin, end, n, empty, x.dtype.type(1), True)
+@compiled(lambda t: (const(t), mutable(t), BOXES, mutable(int64), int64, t), ("float32", "float64"))
+def average(x: Any, out: Any, boxes: Any, counter: Any, n: int, empty: Any) -> None:
+    """The mean of the n samples of each plane; `empty` is 0."""
+    _planes(x, out, np.empty(8 * lanes(x), x.dtype), boxes, counter, n, empty, x.dtype.type(1), True)

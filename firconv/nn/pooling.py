@@ -18,8 +18,8 @@ from firconv.nn import words
 from firconv.nn.words import Windows, Words
 from firconv.problem import Ints
 
-#: Samples in one task, and the most tasks of a call.
-TASK, MOST = 1 << 15, 8
+#: Samples in one task, the most tasks of a call, and samples that are worth a worker of their own, who has to wake up.
+TASK, MOST, WORTH = 1 << 13, 32, 1 << 17
 #: The type that the compiled loops work in, for types that they do not know; every value of these is exact in it.
 LARGEST = {"b1": "f4", "i1": "f4", "u1": "f4", "i2": "f4", "u2": "f4", "f2": "f4", "i4": "f8", "u4": "f8"}
 MEANS = {"f2": "f4", "b1": "f8", "i1": "f8", "u1": "f8", "i2": "f8", "u2": "f8", "i4": "f8", "u4": "f8", "i8": "f8"}
@@ -230,11 +230,11 @@ class Pool:
             self._tables = _tables(call, w, counted, counted == "samples" or kind.kind in "biu")
             step = w.stride[-1] if w.outputs[-1] > 1 else 1
             self._along = np.array([w.lengths[-1], w.pads[-1][0], w.outputs[-1], step, w.kernel[-1], w.dilation[-1]])
-        self._tasks = self._boxes(1 if self.windows is None else len(self._tables[1]))
+        self._boxes = np.array(self._cut(1 if self.windows is None else len(self._tables[1])))
         self._kernel: Callable[..., None] | None = None
 
-    def _boxes(self, rows: int) -> list[np.ndarray]:
-        """Planes, and rows of outputs where there are few planes, as tasks of some 2¹⁵ samples."""
+    def _cut(self, rows: int) -> list[np.ndarray]:
+        """Planes, and rows of outputs where there are few planes, as tasks of some 2¹³ samples."""
         count = max(1, min(MOST, self._planes * self._plane // TASK))
         if self._planes >= MOST or self._planes >= count:
             ends = np.linspace(0, self._planes, min(count, self._planes) + 1).astype(np.int64)
@@ -263,29 +263,26 @@ class Pool:
             x = np.require(x, kind, ("C", "A"))
         out = np.empty(self.shape, kind)
         kernel = self._kernel or self._compiled()
-        flat, target = x.reshape(-1), out.reshape(-1)
-        if len(self._tasks) == 1 or workers == 1:
-            for box in self._tasks:
-                kernel(flat, target, box)
-        else:
-            threads.run(lambda box: kernel(flat, target, box), self._tasks, workers)
+        flat, target, counter = x.reshape(-1), out.reshape(-1), np.zeros(1, np.int64)
+        workers = max(1, min(workers, x.size // WORTH))
+        threads.run(lambda _: kernel(flat, target, counter), range(workers), workers)
         return out
 
     def _compiled(self) -> Callable[..., None]:
-        """The compiled loop for this pool, as a function of memory, target and box."""
+        """The compiled loop for this pool, as a function of memory, target and counter of tasks."""
         from firconv.kernels import pooling
 
         kind: Any = self._work
         empty = kind.type(0 if self._counted else -np.inf if kind.kind == "f" else np.iinfo(kind).min)
         if self.windows is None:
             whole = (pooling.average if self._counted else pooling.largest).version(kind)
-            self._kernel = lambda x, out, box: whole(x, out, int(box[0]), int(box[1]), self._plane, empty)
+            self._kernel = lambda x, out, counter: whole(x, out, self._boxes, counter, self._plane, empty)
             return self._kernel
         at, first, last, counts, rows = self._tables
         counts, rows = counts.astype(kind), rows.astype(kind)
         some = (pooling.means if self._counted else pooling.maxima).version(kind)
-        self._kernel = lambda x, out, box: some(x, out, box, self._plane, at, first, last, self._along, counts, rows,
-                                                empty)  # fmt: skip
+        self._kernel = lambda x, out, counter: some(x, out, self._boxes, counter, self._plane, at, first, last,
+                                                    self._along, counts, rows, empty)  # fmt: skip
         return self._kernel
 
     def _shifted(self, x: np.ndarray) -> np.ndarray:
