@@ -68,7 +68,7 @@ def _separable(problem: Problem, factors: list[list[np.ndarray]], work: str, tar
     dense = Direct(problem.lattices, problem.outputs, problem.signal_dtype.kind == "c", taps, work)
     if len(tiled.terms[0]) != 2 or dense.taps.weights.shape[2 + dense.taps.run_axis] == 1:
         return tiled
-    column, row = (direct.taps.weights.ravel() for _, direct in tiled.terms[0][-2:])
+    column, row = (direct.taps.weights.ravel() for _, direct in tiled.terms[0])
     return _shared(tiled, problem, dense, target, (np.ascontiguousarray(column[:, None]), row))
 
 

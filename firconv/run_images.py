@@ -111,7 +111,8 @@ class Tables:
         behind = prod(outputs[run + 1 :])
         starts = _starts(taps, maps, around, outputs, x_steps)
         weights = _slices(taps, around)
-        to = _sums([steps[0] * np.arange(len(taps.weights)), *(steps[1 + a] * np.arange(outputs[a]) for a in around)])
+        along = (steps[0], len(taps.weights)), *((steps[1 + a], outputs[a]) for a in around)
+        to = np.asarray(sum(np.ix_(*(step * np.arange(n) for step, n in along))), np.int64).ravel()
         lo, hi = tiles.inside(taps.lattices[row], signal[row], outputs[row])
         left, right = (behind * q for q in tiles.inside(taps.lattices[run], signal[run], outputs[run]))
         wide = outputs[run] * behind
@@ -119,9 +120,8 @@ class Tables:
         numbers = [lo, hi, left, right, x_steps[1 + row], behind, steps[1 + row], wide]
         self.room = _room(bands, numbers, weights.shape[1] - 1, (weights.shape[2] - 1) * behind)
         first = np.repeat(np.arange(len(taps.weights)) * starts.shape[1], len(starts))
-        columns = np.where(maps[run] < 0, -1, maps[run] * behind)[:, None] + np.where(maps[run] < 0, 0, 1)[:, None] * (
-            np.arange(behind)
-        )
+        place = maps[run][:, None]
+        columns = np.where(place < 0, -1, place * behind + np.arange(behind))
         self.tasks = to.size * (bands.size - 1)
         self.where = (np.tile(starts, (len(taps.weights), 1)), to)
         self.taps = (first, weights)
@@ -137,14 +137,6 @@ def _map(a: Lattice, ends: bd.Ends, n: int, count: int) -> np.ndarray:
     """Which sample every place is that the outputs of an axis read; −1 for none."""
     terms = bd.extension(ends, n, *a.span(0, count))
     return terms.index.astype(np.int64) if terms.absent is None else np.where(terms.absent, -1, terms.index)
-
-
-def _sums(terms: list[np.ndarray]) -> np.ndarray:
-    """The sums of one number of each array, in the order of their product."""
-    total = np.zeros((), np.int64)
-    for term in terms:
-        total = total[..., None] + term
-    return total.ravel()
 
 
 def _starts(taps: DirectTaps, maps: list[np.ndarray], around: list[int], outputs: Ints, steps: Ints) -> np.ndarray:

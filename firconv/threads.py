@@ -11,7 +11,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -151,6 +153,14 @@ def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> 
 
 
 _DONE = object()
+
+
+def taken(rooms: list[T]) -> T | None:
+    """Work arrays that a worker has left to the next one, or None: another thread may take the last at any moment."""
+    try:
+        return rooms.pop()
+    except IndexError:  # all are in use
+        return None
 
 
 def within(

@@ -88,10 +88,7 @@ class Dense:
         """Take blocks of a table until there are no more."""
         from firconv.kernels import dense as kernel
 
-        try:
-            room = cut.rooms.pop()
-        except IndexError:  # all are in use
-            room = self._room(cut)
+        room = threads.taken(cut.rooms) or self._room(cut)
         kernel.fill(
             x.reshape(-1), self.weights, bias, *maps, cut.offsets, table, cut.parts, counter,
             x.reshape(-1) if self.in_place else room[0], *room, out.reshape(-1),

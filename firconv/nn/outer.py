@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TypeVar
 
 import numpy as np
 
@@ -28,7 +27,6 @@ FEW = 4  # output channels of a group, below which the vectors would be nearly e
 SAMPLES = 1 << 19  # bytes that a block reads
 TOTALS = 1 << 23  # bytes of the sums of all parts; a gradient of which two do not fit has one part
 PARTS = (1, 2, 4, 8)  # of the positions
-T = TypeVar("T")
 
 
 def candidate(problem: Problem) -> Candidate | None:
@@ -204,13 +202,12 @@ class Outer:
         maps = *(i.reshape(-1) for i in self.maps.index), self.maps.plain
         counter, ended = np.zeros(1, np.int64), np.zeros(self.count, np.int64)
         parted = int(self.tasks[0, kernel.PARTS]) > 1
-        totals = _taken(self._totals) if parted else None
+        totals = threads.taken(self._totals) if parted else None
         if parted and totals is None:
             totals = aligned(self.total, gw.dtype)
 
         def work(_: int) -> None:
-            room = _taken(self._rooms)
-            room = self._room(parted) if room is None else room
+            room = threads.taken(self._rooms) or self._room(parted)
             samples, panel, own = room
             kernel.fill(
                 x, gy, *maps, self.shape, self.table, self.blocks, self.tasks, counter, ended,
@@ -229,14 +226,6 @@ class Outer:
         most = self.most + self.panel if self.geometry.busy else 0
         sizes = most, kernel.CHAIN * self.panel, 0 if parted else self.total
         return tuple(aligned(n, self.problem.dtype) for n in sizes)
-
-
-def _taken(rooms: list[T]) -> T | None:
-    """One of the rooms that earlier workers left, or None."""
-    try:
-        return rooms.pop()
-    except IndexError:  # all are in use
-        return None
 
 
 def _parts(lengths: Ints, parts: int) -> list[tuple[Ints, Ints]]:

@@ -180,7 +180,7 @@ class Winograd:
         from firconv.kernels import winograd as kernel
 
         group, box = task
-        work, quiet = self._rooms.pop() if self._rooms else self._fresh()
+        work, quiet = threads.taken(self._rooms) or self._fresh()
         p = self.problem
         source = x.reshape(-1)[group * p.channels_in * x[0, 0].size :]
         target = out.reshape(-1)[group * p.channels_out * out[0, 0].size :]
