@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import firconv
-from firconv.kernels import compiled
+from firconv.kernels import compiled, pipelines
 from firconv.kernels.compiled import cache_folder, cache_state, const, mutable
 
 JIT_OFF = numba.config.DISABLE_JIT
@@ -191,6 +192,55 @@ def test_warmup_makes_every_version_and_reports_them(kernel):
     compiled.warmup()
     assert lines == [("_twice float32", 1, 2), ("_twice int64", 2, 2)]
     assert compiled.compilations() - before == (0 if JIT_OFF else 2)
+
+
+def with_part():
+    """A kernel that calls a part: the sum of twelve fused products, so that bits depend on how it is compiled."""
+
+    @compiled.compiled()
+    def part(x, i):
+        return 1.25 * x[i] + x[11 - i]
+
+    def whole(x, out):
+        total = x[0] - x[0]
+        for i in range(12):
+            total = part(x, i) * total + x[i]
+        out[0] = total
+
+    return part, compiled.compiled(lambda t: (const(t), mutable(t)), ["float64"])(whole)
+
+
+@needs_jit
+def test_parts_have_no_machine_code_of_their_own(kernel):
+    part, whole = with_part()
+    whole(np.ones(12), np.empty(1))
+    (result,) = part.overloads.values()
+    assert result.library.get_pointer_to_function(result.fndesc.llvm_func_name) == 0
+    assert result.library._compiled_object is None
+
+
+@needs_jit
+def test_numba_without_its_private_names_compiles_the_same(kernel, monkeypatch, tmp_path):
+    x, ours, numbas = np.random.default_rng(3).standard_normal(12), np.empty(1), np.empty(1)
+    with_part()[1](x, ours)
+    monkeypatch.setattr(pipelines, "_compilers", ())
+    monkeypatch.setenv("FIRCONV_CACHE_DIR", str(tmp_path / "other"))
+    part, whole = with_part()
+    whole(x, numbas)
+    (result,) = part.overloads.values()
+    assert result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+    assert ours.tobytes() == numbas.tobytes()
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_garbage_collector_is_as_it_was(kernel, on):
+    was = gc.isenabled()
+    try:
+        (gc.enable if on else gc.disable)()
+        kernel(np.ones(2, np.int64), np.ones(2, np.int64))
+        assert gc.isenabled() == on
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_threads_that_meet_compile_once(kernel):

@@ -13,6 +13,7 @@ features. Numba's own cache and configuration stay as they are.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import pickle
@@ -20,7 +21,8 @@ import platform
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ import llvmlite
 import numba
 import numpy as np
 from numba import types
+
+from firconv.kernels import pipelines
 
 _njit: Any = numba.njit
 _config: Any = numba.config
@@ -104,12 +108,28 @@ def _make(kernel: Kernel, dtype: np.dtype) -> Callable[..., Any]:
     if _config.DISABLE_JIT:
         return kernel.function
     global _compilations
-    dispatcher = _njit(**kernel._options)(kernel.function)
+    dispatcher = _njit(**kernel._options, **pipelines.options(part=False))(kernel.function)
     cache = _attach_cache(dispatcher, kernel.function)
-    dispatcher.compile(kernel.signature(numba.from_dtype(dtype)))
+    with _no_collections():
+        dispatcher.compile(kernel.signature(numba.from_dtype(dtype)))
     dispatcher.disable_compile()  # from here on writable arrays are converted, not specialised
-    _compilations += cache is None or not cache.hit
+    if cache is None or not cache.hit:
+        _compilations += 1
+        for result in dispatcher.overloads.values():
+            pipelines.bind(result)
     return dispatcher
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Hold Python's garbage collector, which walks through the compiler's objects over and over and finds nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def compiled(
@@ -141,7 +161,8 @@ def compiled(
 
     def decorate(function: Callable[..., Any]) -> Any:
         if signature is None:
-            return _njit(**options, forceinline=inline, no_cpython_wrapper=True, _nrt=references)(function)
+            part = options | pipelines.options(part=True)
+            return _njit(**part, forceinline=inline, no_cpython_wrapper=True, _nrt=references)(function)
         kernel = Kernel(function, signature, dtypes, options)
         _registry.append(kernel)
         return kernel
