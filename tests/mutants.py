@@ -49,7 +49,7 @@ KERNELS = {
     "separable": (["factors", "_cross", "_accepted", "_integer_factors", "truncated"],
                   [WHOLE, "test_plan.py"], "separable or tolerance"),
     "splits": (None, ["test_kernels_tree.py", "test_kernels_trunk.py"], "sum or place"),
-    "tree": (["spread_out", "blocks"], ["test_kernels_tree.py"], ""),
+    "tree": (["blocks"], ["test_kernels_tree.py"], ""),
     "trunk": (["enter", "leave", "_window", "branch"], ["test_kernels_trunk.py"], "sum or place"),  # down, up: splits
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
     "winograd": (["into", "out_of", "points", "_first", "_column", "_gather", "_quiet", "_tiles", "_chain", "_products",

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import DTypeLike, NDArray
-from scipy import fft
 
 from firconv.kernels import guard
 
@@ -149,7 +149,7 @@ def prepare(
     if own is not None:
         values = np.empty(0)
     else:
-        transform = fft.fftn if dtype.kind == "c" else fft.rfftn
+        transform = scipy.fft.fftn if dtype.kind == "c" else scipy.fft.rfftn
         values = np.conj(transform(np.conj(scaled), lengths, axes=axes, norm="forward"))
     norms = np.sqrt(np.square(np.abs(scaled)).reshape(len(w), -1).sum(axis=1))
     with np.errstate(over="ignore"):
@@ -266,17 +266,17 @@ def _filter(spectrum: Spectrum, x: NDArray[Any], out: NDArray[Any], exponents: N
 
 def _forward(spectrum: Spectrum, x: NDArray[Any]) -> NDArray[Any]:
     if spectrum.dtype.kind == "c":
-        return fft.fftn(x, axes=spectrum.axes)
-    return fft.rfft(x) if len(spectrum.axes) == 1 else fft.rfftn(x, axes=spectrum.axes)
+        return scipy.fft.fftn(x, axes=spectrum.axes)
+    return scipy.fft.rfft(x) if len(spectrum.axes) == 1 else scipy.fft.rfftn(x, axes=spectrum.axes)
 
 
 def _inverse(spectrum: Spectrum, x: NDArray[Any]) -> NDArray[Any]:
     """Transform back without 1/N, which is part of the taps."""
     if spectrum.dtype.kind == "c":
-        return fft.ifftn(x, axes=spectrum.axes, norm="forward", overwrite_x=True)
+        return scipy.fft.ifftn(x, axes=spectrum.axes, norm="forward", overwrite_x=True)
     if len(spectrum.axes) == 1:
-        return fft.irfft(x, spectrum.lengths[0], norm="forward", overwrite_x=True)
-    return fft.irfftn(x, spectrum.lengths, axes=spectrum.axes, norm="forward", overwrite_x=True)
+        return scipy.fft.irfft(x, spectrum.lengths[0], norm="forward", overwrite_x=True)
+    return scipy.fft.irfftn(x, spectrum.lengths, axes=spectrum.axes, norm="forward", overwrite_x=True)
 
 
 def _multiply(x: NDArray[Any], h: NDArray[Any]) -> NDArray[Any]:

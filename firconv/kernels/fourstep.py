@@ -17,8 +17,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from firconv.kernels import guard
 from firconv.kernels.guard import Parallel, Transform
@@ -96,8 +96,8 @@ def correlate(
     line = None if own is None else own(points, out.dtype)
     if line is not None:
         line(clean, taps, lead, out, parallel)
-    elif points < FOUR:
-        _at_once(clean, taps, lead, out, fft.next_fast_len(points, real=True))  # 5-smooth, as the guard's proof wants
+    elif points < FOUR:  # 5-smooth, as the guard's proof wants
+        _at_once(clean, taps, lead, out, scipy.fft.next_fast_len(points, real=True))
     else:
         _transform(clean, taps, lead, out, shape_for(points), parallel)
     if any(bend):
@@ -128,12 +128,12 @@ def _at_once(x: NDArray[Any], w: NDArray[Any], lead: int, out: NDArray[Any], poi
     line = np.zeros(points, out.dtype)
     line[lead : lead + len(x)] = x
     if out.dtype.kind == "c":
-        spectrum = fft.fft(line, overwrite_x=True) * np.conj(fft.fft(np.conj(w), points))
-        out[...] = fft.ifft(spectrum, overwrite_x=True)[: len(out)]
+        spectrum = scipy.fft.fft(line, overwrite_x=True) * np.conj(scipy.fft.fft(np.conj(w), points))
+        out[...] = scipy.fft.ifft(spectrum, overwrite_x=True)[: len(out)]
         return
-    product, taps = fft.rfft(line), fft.rfft(w, points)
+    product, taps = scipy.fft.rfft(line), scipy.fft.rfft(w, points)
     product *= np.conj(taps, out=taps)
-    out[...] = fft.irfft(product, points, overwrite_x=True)[: len(out)]
+    out[...] = scipy.fft.irfft(product, points, overwrite_x=True)[: len(out)]
 
 
 def _transform(
@@ -147,7 +147,7 @@ def _transform(
     spectra = [np.empty((half, columns), wide) for _ in range(2)]
     matrices = [_matrix(x, lead, columns, out.dtype), _matrix(w if real else np.conj(w), 0, columns, out.dtype)]
     step, base = _twiddles(half, rows, columns, wide)
-    forward, inverse = (fft.rfft, fft.irfft) if real else (fft.fft, fft.ifft)
+    forward, inverse = (scipy.fft.rfft, scipy.fft.irfft) if real else (scipy.fft.fft, scipy.fft.ifft)
 
     def down(item: tuple[int, int]) -> None:
         which, left = item
@@ -158,9 +158,9 @@ def _transform(
 
     def along(top: int) -> None:
         chosen = slice(top, top + TALL)
-        signal, taps = fft.fft(spectra[0][chosen], axis=1), fft.fft(spectra[1][chosen], axis=1)
+        signal, taps = scipy.fft.fft(spectra[0][chosen], axis=1), scipy.fft.fft(spectra[1][chosen], axis=1)
         signal *= np.conj(taps, out=taps)
-        spectra[0][chosen] = fft.ifft(signal, axis=1, norm="forward", overwrite_x=True)
+        spectra[0][chosen] = scipy.fft.ifft(signal, axis=1, norm="forward", overwrite_x=True)
 
     target = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
     whole = len(out) // columns

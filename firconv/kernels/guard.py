@@ -28,9 +28,9 @@ from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
+import scipy
 from numba import types
 from numpy.typing import NDArray
-from scipy import fft
 
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import item, number
@@ -469,10 +469,10 @@ def _circular(x: NDArray[Any], taps: NDArray[Any], dims: int) -> NDArray[np.floa
     """Correlation of (…, I, *N) with (O, I, *K) in double precision, wrapped around, summed over I."""
     axes = tuple(range(-dims, 0))
     lengths = x.shape[-dims:]
-    signal = fft.rfftn(x.astype(np.float64), axes=axes)
-    weights = np.conj(fft.rfftn(taps.astype(np.float64), lengths, axes=axes))
+    signal = scipy.fft.rfftn(x.astype(np.float64), axes=axes)
+    weights = np.conj(scipy.fft.rfftn(taps.astype(np.float64), lengths, axes=axes))
     signal = np.expand_dims(signal, -dims - 2)
-    return fft.irfftn((signal * weights).sum(axis=-dims - 1), lengths, axes=axes)
+    return scipy.fft.irfftn((signal * weights).sum(axis=-dims - 1), lengths, axes=axes)
 
 
 # --- samples that are not finite --------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ mathematics are explained in `kernels.tree`. Each part works on coefficients beg
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,17 +24,24 @@ def roots(length: int, char: str, leaf: int, angle: float = np.pi / 2) -> NDArra
     """Re c, Im c, Re c², Im c² of every node that is split in four, from the root t^(length/2) = exp(i·angle) down;
     where the number of levels is odd the root is split in two, and its c² comes first. Leaves have `leaf` coefficients.
     """
-    levels = (length // 2 // leaf).bit_length() - 1
-    angles, found = np.array([angle]), []
-    if levels % 2:
-        found.append(_parts(angles / 2))
-        angles = np.array([angles[0] / 2, angles[0] / 2 + np.pi])
-    for _ in range(levels // 2):
-        found.append(np.concatenate([_parts(angles / 4), _parts(angles / 2)], axis=1))
-        angles = (angles[:, None] / 4 + np.pi * np.array([0, 1, 0.5, 1.5])).ravel()
+    found = []
+    for upper, lower in pairwise(levels(length // 2 // leaf, angle)):
+        found.append(_parts(upper / 2))
+        if lower.size == 4 * upper.size:
+            found[-1] = np.concatenate([_parts(upper / 4), found[-1]], axis=1)
     flat = np.concatenate([f.ravel() for f in found] or [np.zeros(1)]).astype(char)
     flat.flags.writeable = False
     return flat
+
+
+def levels(leaves: int, angle: float) -> list[NDArray[Any]]:
+    """Angles of all nodes, level by level in the order of the splits: first the root's, last those of the leaves."""
+    found = [np.array([angle])]
+    if (leaves.bit_length() - 1) % 2:
+        found.append(found[0] / 2 + np.pi * np.array([0, 1]))
+    while found[-1].size < leaves:
+        found.append((found[-1][:, None] / 4 + np.pi * np.array([0, 1, 0.5, 1.5])).ravel())
+    return found
 
 
 def _parts(angles: NDArray[Any]) -> NDArray[Any]:

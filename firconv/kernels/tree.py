@@ -37,8 +37,8 @@ from numpy.typing import NDArray
 
 from firconv.kernels import guard
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import BYTES, copy, item, lanes, prefetch, put, spread
-from firconv.kernels.splits import EVEN, ascend, descend, multiply, roots
+from firconv.kernels.lanes import BYTES, copy, item, lanes, prefetch, spread
+from firconv.kernels.splits import EVEN, ascend, descend, levels, multiply, roots
 
 INDEX = const(int64)
 LEAST = 1 << 7  # samples of the smallest block of one axis
@@ -103,9 +103,31 @@ def prepare(weights: NDArray[Any], lengths: tuple[int, ...], dtype: np.dtype[Any
     for axis in range(len(lengths)):
         signed[(slice(None),) * axis + (slice(1, None),)] *= -1
     plane[np.ix_(*(-np.arange(k) % n for k, n in zip(weights.shape, lengths, strict=True)))] = signed
-    windows, row = np.empty(2 * plane.size), _row(lengths)
-    spread_out(plane.reshape(-1), windows, *_twiddles(lengths, "d", leaf), row, leaf)
-    return Tree(windows.astype(dtype, copy=False), *_twiddles(lengths, dtype.char, leaf), tuple(lengths))
+    row, angle = _row(lengths), _angle(lengths)
+    pairs = plane.reshape(2, -1, row // leaf, leaf)
+    z = np.empty(pairs.shape[1:], complex)
+    z.real, z.imag = pairs
+    h = _remainders(_remainders(z, 0, math.pi / 2), 1, angle)
+    turned = _points(row // leaf, angle)[0][:, None] * h
+    windows = np.stack([turned.real, h.real, turned.imag, h.imag], axis=2, dtype=dtype, casting="same_kind").reshape(-1)
+    return Tree(windows, *_twiddles(lengths, dtype.char, leaf), tuple(lengths))
+
+
+def _remainders(z: NDArray[Any], axis: int, angle: float) -> NDArray[Any]:
+    """Σ_q z[q]·c^q / P for all c with c^P = exp(i·angle), in the order of the splits: a DFT of z times powers."""
+    if z.shape[axis] == 1:
+        return z
+    _, powers, order = _points(z.shape[axis], angle)
+    powers = powers.reshape(-1, *(1,) * (z.ndim - 1 - axis))
+    return np.fft.ifft(z * powers, axis=axis).take(order, axis)
+
+
+@lru_cache(maxsize=64)
+def _points(count: int, angle: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """The c, the powers of the first of them, and which bin of the DFT is at each."""
+    angles = levels(count, angle)[-1]
+    order = np.rint((count * angles - angle) / (2 * np.pi)).astype(np.intp) % count
+    return np.exp(1j * angles), np.exp(1j * angle / count * np.arange(count)), order
 
 
 def _row(lengths: tuple[int, ...]) -> int:
@@ -113,11 +135,15 @@ def _row(lengths: tuple[int, ...]) -> int:
     return lengths[0] // 2 if len(lengths) == 1 else lengths[1]
 
 
+def _angle(lengths: tuple[int, ...]) -> float:
+    """Of what a row is split modulo: t^row = exp(i·angle)."""
+    return math.pi / 2 if len(lengths) == 1 else math.pi
+
+
 def _twiddles(lengths: tuple[int, ...], char: str, leaf: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Along the rows' axis, and along a row."""
-    if len(lengths) == 1:
-        return roots(2, char, 1), roots(lengths[0], char, leaf)
-    return roots(lengths[0], char, 1), roots(2 * lengths[1], char, leaf, math.pi)
+    down = 2 if len(lengths) == 1 else lengths[0]
+    return roots(down, char, 1), roots(2 * _row(lengths), char, leaf, _angle(lengths))
 
 
 _offsets = lru_cache(maxsize=64)(guard.offsets)  # shapes recur from task to task
@@ -130,32 +156,6 @@ def _reachable(out: NDArray[Any], dtype: np.dtype[Any]) -> bool:
 
 
 # --- blocks -----------------------------------------------------------------------------------------------------------
-
-
-@compiled(lambda t: (mutable(t), mutable(t), const(t), const(t), int64, int64), ("float64",))
-def spread_out(plane: Any, windows: Any, down: Any, across: Any, row: int, leaf: int) -> None:
-    """Split taps down to their leaves, over P and each behind c times itself: re c·h, re h, im c·h, im h in turn.
-
-    The four leaves of the last split have c, −c, ic and −ic of its twiddle c.
-    """
-    half = plane.size // 2
-    root, scale = half - half, leaf / half  # no literal: a part is compiled once for all its calls
-    descend(plane, root, half, row, half, half, down, root, root)
-    for q in range(0, half, row):
-        t = descend(plane, q, row, leaf, row, half, across, root, root) - row // leaf
-        for k in range(row // leaf):
-            cr, ci = item(across, t + 4 * (k // 4)), item(across, t + 4 * (k // 4) + 1)
-            if k % 4 >= 2:
-                cr, ci = -ci, cr
-            if k % 2:
-                cr, ci = -cr, -ci
-            p = q + k * leaf
-            for j in range(leaf):
-                re, im, h = scale * item(plane, p + j), scale * item(plane, p + half + j), 4 * p + j
-                put(windows, h, cr * re - ci * im)
-                put(windows, h + leaf, re)
-                put(windows, h + 2 * leaf, cr * im + ci * re)
-                put(windows, h + 3 * leaf, im)
 
 
 @compiled(
