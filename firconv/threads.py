@@ -10,22 +10,21 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
-_pool_size = 0
+_idle: list[_Worker] = []
+_made = 0
 _default: int | None = None
 _home = os.getpid()
 
 
 def _forget() -> None:
     """A forked child has none of its parent's threads, and perhaps a lock that nobody will release."""
-    global _lock, _pool, _pool_size, _default
-    _lock, _pool, _pool_size, _default = threading.Lock(), None, 0, None
+    global _lock, _idle, _made, _default
+    _lock, _idle, _made, _default = threading.Lock(), [], 0, None
 
 
 if hasattr(os, "register_at_fork"):
@@ -108,12 +107,81 @@ def resolve(workers: int | None) -> int:
     return get_workers() if workers is None else _checked(workers, "workers")
 
 
-def _executor(size: int) -> ThreadPoolExecutor:
-    global _pool, _pool_size
-    with _lock:
-        if _pool is None or _pool_size < size:
-            _pool, _pool_size = ThreadPoolExecutor(size, thread_name_prefix="firconv"), size
-        return _pool
+class _Worker:
+    """A thread that sleeps until it is given something to do, and sleeps again after it.
+
+    Waking it costs the caller two operations: nothing is queued, and no future is made. What it has not begun when the
+    caller has nothing else to do is taken back.
+    """
+
+    __slots__ = ("_bell", "_call", "_done")
+
+    def __init__(self, number: int):
+        self._bell, self._done = threading.Lock(), threading.Lock()
+        self._bell.acquire()
+        self._done.acquire()
+        self._call: list[Callable[[], None]] = []  # at most one; whoever pops it has it
+        threading.Thread(target=self._live, name=f"firconv-{number}", daemon=True).start()
+
+    def begin(self, call: Callable[[], None]) -> None:
+        """Hand over a call that raises nothing; never before the last one was ended by `end`."""
+        self._call.append(call)
+        try:
+            self._bell.release()
+        except RuntimeError:  # it still rings for a call that was taken back
+            pass
+
+    def end(self) -> None:
+        """Take the call back, or wait until it is over."""
+        try:
+            self._call.pop()
+        except IndexError:
+            self._done.acquire()
+
+    def _live(self) -> None:
+        while True:
+            self._bell.acquire()
+            try:
+                call = self._call.pop()
+            except IndexError:
+                continue
+            call()
+            del call  # with all that it holds
+            self._done.release()
+
+
+def _helpers(count: int, most: int) -> list[_Worker]:
+    """Up to `count` workers that have nothing to do; there are never more than `most`, or than threads can be had."""
+    global _made
+    found: list[_Worker] = []
+    while len(found) < count:
+        try:
+            found.append(_idle.pop())
+            continue
+        except IndexError:
+            pass
+        with _lock:
+            if _made >= most:
+                break
+            try:
+                found.append(_Worker(_made + 1))
+            except RuntimeError:  # no thread can be started, as at the end of the interpreter
+                break
+            _made += 1
+    return found
+
+
+def _dismiss(helpers: list[_Worker]) -> None:
+    """Wait until nobody works any more; who is interrupted meanwhile does without those who still do."""
+    global _made
+    while helpers:
+        try:
+            helpers[-1].end()
+        except BaseException:
+            with _lock:
+                _made -= len(helpers)
+            raise
+        _idle.append(helpers.pop())
 
 
 def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> None:
@@ -123,8 +191,8 @@ def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> 
         for task in tasks:
             function(task)
         return
-    waiting = iter(tasks)
-    turn = threading.Lock()
+    waiting, turn = iter(tasks), threading.Lock()
+    errors: list[BaseException] = []
 
     def work() -> None:
         while True:
@@ -134,22 +202,28 @@ def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> 
                 return
             function(task)
 
-    helpers: list[Future[None]] = []
+    def help_out() -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = _helpers(min(workers, len(tasks)) - 1, workers - 1)
+    begun: list[_Worker] = []
     try:
-        pool = _executor(workers - 1)
-        helpers = [pool.submit(work) for _ in range(min(workers, len(tasks)) - 1)]
+        for helper in helpers:
+            helper.begin(help_out)
+            begun.append(helper)
         work()
     except BaseException:
         with turn:
             for _ in waiting:
                 pass
-        for helper in helpers:
-            if not helper.cancel():
-                helper.exception()
+        _dismiss(begun)
         raise
-    for helper in helpers:
-        if not helper.cancel():
-            helper.result()
+    _dismiss(begun)
+    if errors:
+        raise errors[0]
 
 
 _DONE = object()

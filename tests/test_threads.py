@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
+import time
 from pathlib import Path
 
 import numba
@@ -16,6 +18,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import firconv
+from firconv import threads
 
 PACKAGE = Path(firconv.__file__).parent
 X = np.random.default_rng(0).standard_normal(4_000 if numba.config.DISABLE_JIT else 200_000)  # plain loops
@@ -160,6 +163,91 @@ def test_an_error_in_one_caller_does_not_disturb_the_next():
     with pytest.raises(OverflowError):
         firconv.convolve(np.full(200_000, 2**62), np.full(9, 3), workers=2)
     assert_array_equal(answer(0, workers=2), answer(0, workers=1))
+
+
+def meeting(count):
+    """A function for `count` tasks none of which ends before all have begun, and the threads that ran them."""
+    barrier, names = threading.Barrier(count), set()
+
+    def task(_):
+        names.add(threading.current_thread().name)
+        barrier.wait(20)
+
+    return task, names
+
+
+def test_tasks_run_side_by_side_on_threads_that_stay():
+    task, names = meeting(3)
+    threads.run(task, range(3), 3)
+    again, others = meeting(3)
+    threads.run(again, range(3), 3)
+    assert names == others and len(names) == 3
+
+
+def test_a_call_is_over_when_its_slowest_task_is():
+    ended = []
+
+    def task(seconds):
+        time.sleep(seconds)
+        ended.append(seconds)
+
+    for _ in range(20):  # the helper begins late, in the middle, or never
+        threads.run(task, [0.0, 0.002, 0.0, 0.001], 2)
+        assert sorted(ended) == [0.0, 0.0, 0.001, 0.002]
+        ended.clear()
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_an_error_ends_a_call_and_is_raised_in_its_caller(mine):
+    barrier, done = threading.Barrier(2), []
+
+    def task(number):
+        if number < 2:
+            barrier.wait(20)
+            if (threading.current_thread() is threading.main_thread()) == mine:
+                raise KeyError(number)
+        else:
+            done.append(number)
+
+    with pytest.raises(KeyError):
+        threads.run(task, range(2000), 2)
+    assert len(done) == (len(set(done)) if mine else 1998)
+    task, names = meeting(2)
+    threads.run(task, range(2), 2)  # nobody was lost
+
+
+def test_an_interrupted_caller_leaves_threads_behind_that_are_made_anew():
+    script = """
+        import signal, threading, time
+        from firconv import threads
+        start, until = threading.Barrier(2), threading.Event()
+        def task(number):
+            start.wait(20)
+            if threading.current_thread() is not threading.main_thread():
+                until.wait(20)
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+        try:
+            threads.run(task, range(2), 2)
+        except KeyboardInterrupt:
+            print("interrupted")
+        meet = threading.Barrier(2)
+        threads.run(lambda _: meet.wait(20), range(2), 2)
+        until.set()
+        print("done")
+    """
+    assert printed(textwrap.dedent(script)) == ["interrupted", "done"]
+
+
+def test_without_further_threads_the_caller_does_everything(monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads, "_idle", [])
+    monkeypatch.setattr(threads, "_made", 0)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    done = []
+    threads.run(done.append, range(5), 4)
+    assert done == [0, 1, 2, 3, 4]
 
 
 # ---- forks ---------------------------------------------------------------------------------------------------------
