@@ -18,6 +18,8 @@ from firconv.describe import Call, Layout
 from firconv.planner import Decision, Facts
 from firconv.problem import Problem
 
+#: Plans that are remembered, the taps in all of them, and those of the longest.
+KEPT, TAPS, LONGEST = 32, 1 << 18, 1 << 16
 _plans: dict[Any, Plan] = {}
 
 
@@ -25,7 +27,7 @@ def recalled(
     call: Call, shape: tuple[int, ...], kind: np.dtype, h: np.ndarray, method: str, dtype: Any, rtol: float | None
 ) -> Plan:
     """The plan for these taps, from the last few calls if it was made there."""
-    if h.size > 1 << 13:
+    if h.size > LONGEST:
         return make(call, shape, kind, h, method, dtype, rtol)
     key = (call, shape, kind, h.shape, h.dtype, h.tobytes(), method, dtype, rtol, type(rtol), cost.machine())
     try:
@@ -34,7 +36,7 @@ def recalled(
         return make(call, shape, kind, h, method, dtype, rtol)
     if found is None:
         found = make(call, shape, kind, h.copy(), method, dtype, rtol)
-        if len(_plans) >= 32:
+        if len(_plans) >= KEPT or h.size + sum(prod(known[3]) for known in tuple(_plans)) > TAPS:
             _plans.clear()
         _plans[key] = found
     return found

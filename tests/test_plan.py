@@ -15,6 +15,7 @@ from oracle import exact
 from problems import METHODS, OPS, PROBLEMS
 
 import firconv
+from firconv import plans
 
 RNG = np.random.default_rng(9)
 X, H = RNG.standard_normal(300), RNG.standard_normal(31)
@@ -229,3 +230,18 @@ def test_integer_kernels_factor_exactly_or_not_at_all():
 def test_the_same_call_gives_the_same_plan():
     first = [str(firconv.plan(p.signal(), p.taps(), **p.keywords)) for p in map(PROBLEMS.get, NAMED)]
     assert first == [str(firconv.plan(p.signal(), p.taps(), **p.keywords)) for p in map(PROBLEMS.get, NAMED)]
+
+
+def test_the_last_plans_are_remembered_as_far_as_their_taps_go():
+    x, long = X[:9], RNG.standard_normal(plans.LONGEST)
+    plans._plans.clear()
+    for shift in range(2 * plans.TAPS // plans.LONGEST):
+        firconv.convolve(x, long + shift)
+        assert sum(p._h.size for p in plans._plans.values()) <= plans.TAPS
+    kept = dict(plans._plans)
+    before = firconv.convolve(x, long + shift)
+    assert plans._plans == kept and len(kept) > 1
+    long[0] += 1  # the caller's array, not the plan's
+    assert firconv.convolve(x, long + shift)[0] != before[0]
+    firconv.convolve(x, np.ones(plans.LONGEST + 1))
+    assert all(p._h.size <= plans.LONGEST for p in plans._plans.values())
