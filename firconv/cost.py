@@ -142,6 +142,10 @@ def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
     )  # images are summed one tap of the outer axes at a time
     split = prod(problem.signal) if max(problem.up + problem.down, default=1) > 1 else 0
     pace = m.line if filtered == (len(problem.outputs) - 1,) and run > LONG else 1.0
+    if _slides(problem, real):
+        ratio, lanes = problem.down[-1] / problem.up[-1], 4 if m.wide(real) else 8
+        pace = SLIDE * (1 + (lanes - 1) * abs(ratio - 1) * problem.up[-1] / problem.taps[-1])
+        split //= 2
     seconds = (
         macs * m.mac(real) * pace
         + (outs * passes + 2 * split) * m.copy(real)
@@ -149,6 +153,15 @@ def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
         + _tasks(problem, outs) * m.tile
     )
     return Work(macs, seconds, _tile_bytes(real), max(8.0, _tasks(problem, outs)))
+
+
+def _slides(problem: Problem, real: str) -> bool:
+    """True for lines that go through `kernels.rates`."""
+    last, floating = len(problem.outputs) - 1, real in ("float32", "float64") and problem.dtype.kind in "fc"
+    single = problem.channels_in == problem.channels_out == 1 and problem.taps_dtype.kind != "c"
+    if problem.filtered != (last,) or not (floating and single):
+        return False
+    return problem.up[last] != problem.down[last] and problem.up[last] % problem.dilation[last] == 0
 
 
 def _outputs(problem: Problem) -> int:
@@ -204,6 +217,8 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
 DRAG = 1.2
 #: How much longer the four steps of a complex line take than two real lines by `kernels.trunk`.
 STEPS = 2.4
+#: How much longer a multiply-add takes where every lane has a tap of its own; and lanes meet taps one after the other.
+SLIDE = 1.6
 #: Outputs from which on a line is long.
 LONG = 1 << 12
 #: Shortest and longest blocks, powers of two, that go through `kernels.tree`: of one axis, and along each of two.

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from firconv import boundary as bd
-from firconv import run_direct, run_fourier, run_images, spectra, tiles
+from firconv import run_direct, run_fourier, run_images, run_rates, spectra, tiles
 from firconv.planner import Decision, is_long
 from firconv.problem import IDLE, Lattice, Problem
 
@@ -73,11 +73,13 @@ def _separable(problem: Problem, factors: list[list[np.ndarray]], work: str, tar
 
 
 def _shared(tiled: Runner, problem: Problem, dense: Direct, target: Any, passes: Any = None) -> Runner:
-    """A runner whose workers share images, where its tasks need no casts; else `tiled`."""
+    """A runner whose workers share images or a line's pieces, where its tasks need no casts; else `tiled`."""
     direct = not (dense.planes_in or dense.planes_out)
     if direct and target == dense.dtype and problem.signal_dtype == dense.block:
         if run_images.serves(dense.taps, problem.boundary):
             return run_images.Images(tiled, dense.taps, dense.pairs, passes)
+        if tiled is dense and run_rates.serves(dense.taps, dense.pairs):
+            return run_rates.Rates(dense, dense.taps, dense.pairs)
     return tiled
 
 

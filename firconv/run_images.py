@@ -48,7 +48,7 @@ class Images:
     def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
         tables = self._tables_for(grid, x, out)
         if tables is None:
-            self._by_tiles(grid, x, out)
+            by_tiles(self.tiled, grid, x, out)
             return
         if self.pairs:
             x, out = as_pairs(x), as_pairs(out)
@@ -83,11 +83,14 @@ class Images:
             found = self._tables[key] = Tables(self.taps, boundary, x.shape[1:], out.shape[1:], *steps)
         return None if self.passes is not None and not found.joined else found
 
-    def _by_tiles(self, grid: tiles.Grid, x: np.ndarray, out: np.ndarray) -> None:
-        def fill(tile: tiles.Box) -> None:
-            self.tiled.fill(grid, tile, x, out[(slice(None), *grid.outputs(tile))])
 
-        threads.run(fill, self.tiled.boxes(grid), grid.workers)
+def by_tiles(tiled: Any, grid: tiles.Grid, x: np.ndarray, out: np.ndarray) -> None:
+    """All outputs by another runner, in its tasks."""
+
+    def fill(tile: tiles.Box) -> None:
+        tiled.fill(grid, tile, x, out[(slice(None), *grid.outputs(tile))])
+
+    threads.run(fill, tiled.boxes(grid), grid.workers)
 
 
 class Tables:

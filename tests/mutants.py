@@ -45,6 +45,7 @@ KERNELS = {
               ["test_guard.py", "test_kernels_fourier.py"], ""),
     "pooling": (["_over", "_some", "_many", "_rows", "_block", "_samples", "_usual", "_along", "_windows", "_length",
                  "_whole", "_planes"], ["test_nn_pooling.py"], "agrees or few_large or whole or global"),
+    "rates": (None, ["test_kernels_rates.py"], "bits or around or zero"),
     "reference": (["correlate"], [WHOLE], "reference"),
     "separable": (["factors", "_cross", "_accepted", "_integer_factors", "truncated"],
                   [WHOLE, "test_plan.py"], "separable or tolerance"),

@@ -22,7 +22,7 @@ FLOORS = [
     ["theory"],
     ["convolution", "calibration", "config", "lags"],
     ["plans", "streaming", "report"],
-    ["execution", "deliver", "run_direct", "run_images", "run_fourier"]
+    ["execution", "deliver", "run_direct", "run_images", "run_rates", "run_fourier"]
     + ["unsure", "spectra", "omit", "tiles", "threads"],
     ["planner"],
     ["cost"],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import firconv
-from firconv import execution, threads, tiles
+from firconv import execution, run_images, threads, tiles
 
 SLOW = numba.config.DISABLE_JIT  # the same laws on fewer sizes
 RULES = ["zero", "edge", "symmetric", "reflect", "wrap", ("wrap", "zero")]
@@ -43,7 +43,7 @@ def both(plan, x):
     y, z = np.empty(plan.shape, plan.dtype), np.empty(plan.shape, plan.dtype)
     ((signal, by_bands),), ((_, by_tiles),) = plan._pairs(x, y), plan._pairs(x, z)
     runner.fill(tiles.Grid(plan.problem, plan.problem.lattices, 2), plan._grid.everything(), signal, by_bands)
-    runner._by_tiles(plan._grid, signal, by_tiles)
+    run_images.by_tiles(runner.tiled, plan._grid, signal, by_tiles)
     return y, z
 
 

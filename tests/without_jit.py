@@ -7,6 +7,7 @@ import sys
 TESTS = (
     "test_kernels_direct",
     "test_kernels_images",
+    "test_kernels_rates",
     "test_kernels_fourier",
     "test_kernels_fourstep",
     "test_kernels_tree",
@@ -47,6 +48,7 @@ ENGINE = (
     "report",
     "run_direct",
     "run_images",
+    "run_rates",
     "run_fourier",
     "signal",
     "spectra",
@@ -59,6 +61,7 @@ ENGINE = (
     "kernels/strips",
     "kernels/direct",
     "kernels/images",
+    "kernels/rates",
     "kernels/fourier",
     "kernels/fourstep",
     "kernels/guard",

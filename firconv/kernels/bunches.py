@@ -8,6 +8,8 @@ memory, so places are tuples too. `count` is a literal in the source.
     loads(x, at, i, like)       a vector like `like` from x[at[r] + i] on, for every r
     stores(out, at, i, sums)    the inverse of loads
     fmas(w, at, k, v, sums)     w[at[r] + k]·v + sums[r]: one vector of samples, once loaded, serves all rows
+    meet(x, at, i, w, sums)     w·v + sums[r] for the vector v from x[at[r] + i] on: one vector of taps serves all rows
+    chosen(marks, a, b)         in every row, lane by lane, a where `marks` is not 0, else b
     take(counter)               counter[0], which then is one more: no two workers get the same, and who gets a number
                                 sees what was written by those who took the numbers before
 """
@@ -25,8 +27,10 @@ from numba.extending import lower_builtin, type_callable
 from firconv.kernels.lanes import (
     Lanes,
     _address,
+    _join,
     _lower_load,
     _lower_store,
+    _multiply_add,
     _splat,
     _sums,
     fma,
@@ -66,6 +70,16 @@ def fmas(w: np.ndarray, at: tuple[int, ...], k: int, v: Any, sums: tuple[Any, ..
     return tuple(fma(w[a + k], v, acc) for a, acc in zip(at, sums, strict=True))
 
 
+def meet(x: np.ndarray, at: tuple[int, ...], i: int, w: Any, sums: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The sums w·x[at[r] + i …] + sums[r]."""
+    return tuple(fma(w, load(x, a + i, w), acc) for a, acc in zip(at, sums, strict=True))
+
+
+def chosen(marks: Any, a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Lanes of a where they are marked, else of b."""
+    return tuple(np.where(marks != 0, *pair).view(type(marks)) for pair in zip(a, b, strict=True))
+
+
 def take(counter: np.ndarray) -> int:
     """The next number of a counter."""
     with _turn:
@@ -89,6 +103,8 @@ type_callable(bunch)(lambda context: _bunch_type)
 type_callable(loads)(lambda context: lambda x, at, i, like: types.UniTuple(like, at.count))
 type_callable(stores)(lambda context: lambda out, at, i, sums: types.none)
 type_callable(fmas)(lambda context: lambda w, at, k, v, sums: sums)
+type_callable(meet)(lambda context: lambda x, at, i, w, sums: sums)
+type_callable(chosen)(lambda context: lambda marks, a, b: a)
 type_callable(take)(lambda context: lambda counter: types.int64)
 
 
@@ -144,6 +160,30 @@ def _lower_fmas(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         start = _address(context, builder, sig.args[0], w, builder.extract_value(at, r))
         value = _splat(builder, builder.load(builder.gep(start, [k])), kind.count)
         found.append(_sums(builder, kind, value, v, builder.extract_value(sums, r)))
+    return context.make_tuple(builder, sig.return_type, found)
+
+
+@lower_builtin(meet, types.Array, types.UniTuple, types.Integer, Lanes, types.UniTuple)
+def _lower_meet(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    x, at, i, w, sums = args
+    kind, part = sig.args[3], builder.extract_value
+    one, found = kind(sig.args[0], types.int64, kind), []
+    for r, index in enumerate(_indices(context, builder, at, i, sig.args[2])):
+        v = part(_lower_load(context, builder, one, (x, index, w)), 0)
+        found.append(_join(builder, w.type, [_multiply_add(builder, part(w, 0), v, part(part(sums, r), 0))]))
+    return context.make_tuple(builder, sig.return_type, found)
+
+
+@lower_builtin(chosen, Lanes, types.UniTuple, types.UniTuple)
+def _lower_chosen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    marks, *both = args
+    part, found = builder.extract_value, []
+    v = part(marks, 0)
+    whole, zero = isinstance(v.type.element, ir.IntType), ir.Constant(v.type, None)
+    marked = builder.icmp_signed("!=", v, zero) if whole else builder.fcmp_unordered("!=", v, zero)
+    for r in range(sig.return_type.count):
+        a, b = (part(part(sums, r), 0) for sums in both)
+        found.append(_join(builder, marks.type, [builder.select(marked, a, b)]))
     return context.make_tuple(builder, sig.return_type, found)
 
 
