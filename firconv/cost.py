@@ -146,6 +146,8 @@ def direct(problem: Problem, real: str, planes: int, m: Machine) -> Work:
         ratio, lanes = problem.down[-1] / problem.up[-1], 4 if m.wide(real) else 8
         pace = SLIDE * (1 + (lanes - 1) * abs(ratio - 1) * problem.up[-1] / problem.taps[-1])
         split //= 2
+    elif _columns(problem) and problem.taps[filtered[0]] * min(_behind(problem), STRIP) * _bytes(real) > NEAR:
+        pace = DISTANT[m.wide(real)]
     seconds = (
         macs * m.mac(real) * pace
         + (outs * passes + 2 * split) * m.copy(real)
@@ -176,8 +178,12 @@ def _tasks(problem: Problem, outs: int) -> float:
     return banks * (2 * len(problem.filtered) + max(1, min(8, outs // banks >> 14), outs // banks >> 18))
 
 
+def _bytes(real: str) -> int:
+    return 4 if real == "float32" else 8
+
+
 def _tile_bytes(real: str) -> int:
-    return (1 << 18) * (4 if real == "float32" else 8) * 2
+    return (1 << 18) * _bytes(real) * 2
 
 
 def separable(problem: Problem, real: str, planes: int, terms: int, m: Machine) -> Work:
@@ -210,21 +216,29 @@ def fourier(problem: Problem, real: str, is_complex: bool, lengths: tuple[int, .
         seconds += TURN * m.copy(real)
     seconds = blocks * size * planes * away * seconds + m.call * max(1.0, blocks * size / (1 << 18))
     macs = blocks * size * planes * (2.5 * transforms * log2(max(2, size)) + 2 * parts_in * parts_out)
-    return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks, DRAG if len(problem.filtered) == 1 else 1.0)
+    drag = 1.0 if len(problem.filtered) > 1 else DRAG if parts_in == parts_out == 1 else PARTS
+    return Work(macs, seconds, int(size * 16 * (2 if wide else 1)), blocks, drag)
 
 
 #: How much longer Fourier methods of lines, and `kernels.tree`, take on several cores than their share: short calls.
 DRAG = 1.2
+#: The same for lines in polyphase parts.
+PARTS = 1.5
 #: How much longer the four steps of a complex line take than two real lines by `kernels.trunk`.
 STEPS = 2.4
 #: How much longer a multiply-add takes where every lane has a tap of its own; and lanes meet taps one after the other.
-SLIDE = 1.6
+SLIDE = 1.4
+#: Samples of columns that are summed at once, bytes of them that stay in the first cache, and how much longer a
+#: multiply-add takes where they do not, in float32 and wider.
+STRIP, NEAR, DISTANT = 96, 1 << 15, (1.5, 1.7)
 #: Outputs from which on a line is long.
 LONG = 1 << 12
 #: Shortest and longest blocks, powers of two, that go through `kernels.tree`: of one axis, and along each of two.
 TREE = {1: ((1 << 7, 1 << 16),), 2: ((1 << 4, 1 << 10), (1 << 6, 1 << 10))}
 #: Blocks that cost about as much as the guard's closer look at one block with an end of the signal in it.
 ENDS = 0.5
+#: Calls of the kernel that cost about as much as such looks along an image's border, for a row and a column of it.
+BORDER = 0.0105
 #: Copies in memory that cost about as much as turning columns into lines, and as the short rows of tiles.
 TURN, ROWS = 8.0, 4.0
 
@@ -253,9 +267,10 @@ def _tree(problem: Problem, real: str, lengths: tuple[int, ...], m: Machine) -> 
     calls = banks * max(1.0, min(8.0, samples / banks / (1 << 16)), samples / banks / (1 << 18))
     single = problem.filtered[0] if len(problem.filtered) == 1 else None
     ends = 2 * ENDS * samples / along[single] if single is not None else 0.0
+    looks = 0.0 if single is not None else banks * BORDER * sum(problem.outputs[a] for a in axes)
     moves = ROWS if len(axes) > 1 else TURN if _columns(problem) else 1.0
     copies = samples * m.copy(real) * moves
-    seconds = (samples + ends) * (per * log2(size) + fixed) + copies + m.call * (calls + 1)  # ends are by themselves
+    seconds = (samples + ends) * (per * log2(size) + fixed) + copies + m.call * (calls + 1 + looks)
     leaf = 4 if wide else 8
     macs = samples * (4 * log2(size / (2 * leaf)) + 2 * leaf)
     return Work(macs, seconds, int(size * 4 * (4 if wide else 2)), calls + 1, DRAG)
@@ -263,7 +278,12 @@ def _tree(problem: Problem, real: str, lengths: tuple[int, ...], m: Machine) -> 
 
 def _columns(problem: Problem) -> bool:
     """True for sums along one axis whose samples do not lie next to each other."""
-    return len(problem.filtered) == 1 and prod(problem.outputs[problem.filtered[0] + 1 :]) > 1
+    return len(problem.filtered) == 1 and _behind(problem) > 1
+
+
+def _behind(problem: Problem) -> int:
+    """Samples from one to the next along the last filtered axis."""
+    return prod(problem.outputs[problem.filtered[-1] + 1 :])
 
 
 def _kept(problem: Problem, lengths: tuple[int, ...], axis: int) -> int:

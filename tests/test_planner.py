@@ -87,3 +87,19 @@ def test_the_cheapest_admissible_method_is_chosen(taps):
 def test_long_float32_transforms_are_left_out_where_the_guard_would_refuse_them():
     decision = firconv.plan(((2048, 2048), np.float32), np.random.default_rng(0).random((31, 31), np.float32)).decision
     assert next(c for c in decision.candidates if c.method == "fft").why == "beyond the promise"
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "taps", "keywords", "method"),
+    [
+        ((1024, 1024), "float32", (15, 15), {}, "direct"),  # many blocks have an end of the image in them
+        ((1024, 1024), "float32", (31, 31), {}, "overlap_save"),
+        ((4096, 64), "float64", 257, {"axes": 0}, "overlap_save"),  # the taps of a column leave the first cache
+        ((4096, 64), "float32", 65, {"axes": 0}, "direct"),
+        ((1_000_000,), "float32", 1025, {"down": 8}, "direct"),
+        ((1_000_000,), "float32", 1025, {}, "overlap_save"),
+    ],
+)
+def test_choices_that_were_measured(shape, dtype, taps, keywords, method):
+    h = np.random.default_rng(0).standard_normal(taps).astype(dtype)
+    assert firconv.plan((shape, dtype), h, "same", **keywords).method == method
