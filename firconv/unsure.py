@@ -63,8 +63,9 @@ def directly(taps: FourierTaps, blocks: np.ndarray, out: np.ndarray, unsure: np.
 
 def _present(x: np.ndarray) -> tuple[int, int]:
     """From where to where there are samples other than zero."""
-    found = np.flatnonzero(x)
-    return (int(found[0]), int(found[-1]) + 1) if found.size else (0, 0)
+    there = x != 0
+    lo = int(there.argmax())
+    return (lo, x.size - int(there[::-1].argmax())) if there[lo] else (0, 0)
 
 
 def _met(lo: int, hi: int, taps: int, at: np.ndarray) -> int:

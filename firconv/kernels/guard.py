@@ -415,22 +415,17 @@ def judge_near(
 ) -> tuple[tuple[slice, ...], NDArray[np.bool_], NDArray[np.bool_]]:
     """`Footprints.judge` for a block (I, *N) and taps (*K,), all stored: a box of outputs, and both answers for these.
 
-    Sub-blocks of a quarter of the taps vouch for most outputs, as in `measure`; only the others are looked at.
+    Sub-blocks of a quarter of the taps vouch for most outputs, as in `measure`, and smaller ones for most of the rest;
+    only what is left then is looked at.
     """
     power = np.square(x.real, dtype=np.float64).sum(axis=0)
     if x.dtype.kind == "c":
         power += np.square(x.imag, dtype=np.float64).sum(axis=0)
-    need, sizes, coarse = 1.001 * factor**2 * power.sum(), [-(-k // 4) for k in taps], power
-    for axis, (m, k, n) in enumerate(zip(sizes, taps, wanted, strict=True)):
-        coarse = np.add.reduceat(coarse, np.arange(0, power.shape[axis], m), axis=axis)
-        coarse = _runs(coarse, (k + 1) // m - 1, -(-(n - 1) // m) + 1, axis)
-    weak = np.nonzero(coarse < need)
-    if not weak[0].size:
-        return tuple(slice(0, 0) for _ in taps), *np.zeros((2, *(0 for _ in taps)), bool)
-    box = tuple(
-        slice(max(0, (int(w.min()) - 1) * m + 1), min(n, int(w.max()) * m + 1))
-        for w, m, n in zip(weak, sizes, wanted, strict=True)
-    )
+    need, box = 1.001 * factor**2 * power.sum(), tuple(slice(0, n) for n in wanted)
+    for parts in 4, 32:
+        box = _weak(power, taps, box, need, parts)
+        if any(b.start >= b.stop for b in box):
+            return tuple(slice(0, 0) for _ in taps), *np.zeros((2, *(0 for _ in taps)), bool)
     reads = tuple(slice(b.start, b.stop + k - 1) for b, k in zip(box, taps, strict=True))
 
     def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -444,6 +439,24 @@ def judge_near(
         near = given[(slice(None), *reads)]
         silent = sums((np.isfinite(near) & (near != 0)).sum(axis=0, dtype=np.float64)) == 0
     return box, failed & ~silent, silent
+
+
+def _weak(
+    power: NDArray[np.float64], taps: tuple[int, ...], box: tuple[slice, ...], need: float, parts: int
+) -> tuple[slice, ...]:
+    """The part of a box of outputs that sub-blocks of so many parts of the taps do not vouch for."""
+    sizes = [-(-k // parts) for k in taps]
+    coarse = power[tuple(slice(b.start, b.stop + k - 1) for b, k in zip(box, taps, strict=True))]
+    for axis, (m, k, b) in enumerate(zip(sizes, taps, box, strict=True)):
+        coarse = np.add.reduceat(coarse, np.arange(0, coarse.shape[axis], m), axis=axis)
+        coarse = _runs(coarse, (k + 1) // m - 1, -(-(b.stop - b.start - 1) // m) + 1, axis)
+    weak = np.nonzero(coarse < need)
+    if not weak[0].size:
+        return tuple(slice(0, 0) for _ in taps)
+    return tuple(
+        slice(b.start + max(0, (int(w.min()) - 1) * m + 1), min(b.stop, b.start + int(w.max()) * m + 1))
+        for w, m, b in zip(weak, sizes, box, strict=True)
+    )
 
 
 def _runs(x: NDArray[np.float64], k: int, n: int, axis: int) -> NDArray[np.float64]:
