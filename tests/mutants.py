@@ -41,7 +41,7 @@ KERNELS = {
                 ["test_kernels_fourier.py", WHOLE], "kernels_fourier or overlap_save"),
     "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_close", "_measure", "_at_once"],
                  ["test_kernels_fourstep.py", WHOLE], "kernels_fourstep or four_steps"),
-    "guard": (["measure", "judge_near", "_runs", "overlay", "_scatter", "_count", "spread"],
+    "guard": (["measure", "judge_near", "_weak", "_runs", "overlay", "_scatter", "_count", "spread"],
               ["test_guard.py", "test_kernels_fourier.py"], ""),
     "pooling": (["_over", "_some", "_many", "_rows", "_block", "_samples", "_usual", "_along", "_windows", "_length",
                  "_whole", "_planes"], ["test_nn_pooling.py"], "agrees or few_large or whole or global"),
