@@ -80,6 +80,14 @@ def _sum(x: Any, begin: int, end: int) -> Any:
 
 
 @compiled(reassociate=True, references=False)
+def _squares(x: Any, begin: int, end: int) -> Any:
+    total = x.dtype.type(0)
+    for t in range(begin, end):
+        total += item(x, t) * item(x, t)
+    return total
+
+
+@compiled(reassociate=True, references=False)
 def measure(
     x: Any, bits: Any, start: int, rows: Any, first: Any, windows: Any, inside: Any, length: int, m: int, limits: Any,
     column: Any, energy: Any, found: Any, b: int,
@@ -100,13 +108,18 @@ def measure(
     for g in range(first.size - 1):
         for left in range(0, length, width):
             n = width if left + width < length else length - left
+            single = first[g + 1] - first[g] == 1
             for r in range(first[g], first[g + 1]):
                 at = start + rows[r] + left
-                _add_squares(x, at, n, column, r > first[g])
+                if not single:
+                    _add_squares(x, at, n, column, r > first[g])
                 log, count, high = _read_bits(bits, at, n)
                 logs, many, highest = logs + log, many + count, high if high > highest else highest
+            at, e = start + rows[first[g]] + left, g * columns + left // m
             for j in range(0, n, m):
-                energy[g * columns + (left + j) // m] = _sum(column, j, j + m if j + m < n else n)
+                end = j + m if j + m < n else n
+                energy[e] = _squares(x, at + j, at + end) if single else _sum(column, j, end)
+                e += 1
     for e in range(energy.size):
         total += energy[e]
     for w in range(windows.size):
