@@ -249,9 +249,26 @@ def test_a_block_does_not_depend_on_what_its_memory_held():
     x, w = noise(5, 2, 5, 9, 10), noise(6, 1, 5, 3, 3)
     layer = nn.plan(x, w, method="winograd", padding=1)
     before = layer(x, workers=1)
-    for work, _ in layer._run._rooms:
+    for work, *_ in layer._run._rooms:
         work[:] = np.nan
     assert np.array_equal(layer(x, workers=1), before)
+
+
+@pytest.mark.parametrize("m", [2, 4])
+def test_shares_of_one_block_that_keep_its_transformed_samples_have_the_same_bits(m, monkeypatch):
+    """Also the zeros that are found with the samples, and only as long as these are the samples of this call."""
+    problem, w = layer((1, 3, 7, 7), (50, 3, 3, 3), padding=1), noise(35, 1, 50, 3, 3, 3)
+    shared = winograd.Winograd(problem, w, m)
+    monkeypatch.setattr(winograd, "SHARES", 1)
+    single = winograd.Winograd(problem, w, m)
+    assert shared.blocks.panels < shared.blocks.all_panels == single.blocks.panels
+    for seed in range(2):
+        x, one, two, three = noise(36 + seed, 1, 3, 7, 7), *np.empty((3, 1, 50, 7, 7), np.float32)
+        x[..., :4, 2:] = 0
+        single(x, one, None, 1)
+        shared(x, two, None, 1)
+        shared(x, three, None, 3)
+        assert np.array_equal(one, two) and np.array_equal(one, three) and not two[..., :3, 3:].any()
 
 
 @pytest.mark.parametrize("shape, kernel, words", LAYERS)

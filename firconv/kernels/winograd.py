@@ -19,10 +19,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import int64
+from numba import boolean, int64
 
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, item, lanes, load, spread, store, turn
+from firconv.kernels.lanes import fma, item, lanes, load, prefetch, spread, store, turn
 from firconv.kernels.strips import turned
 
 f4 = np.float32
@@ -189,10 +189,11 @@ def _tiles(
 
 @compiled()
 def _chain(x: Any, i: int, gap: int, u: Any, at: int, n: int, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
-    """Six tiles times sixteen outputs, summed over channels."""
+    """Six tiles times sixteen outputs, summed over channels; meanwhile the next product's weights are brought near."""
     i1, i2, i3, i4, i5 = i + gap, i + 2 * gap, i + 3 * gap, i + 4 * gap, i + 5 * gap
     for k in range(n):
         v = load(u, at + PANEL * k, a)
+        prefetch(u, at + PANEL * (k + n))
         a = fma(item(x, i + k), v, a)
         b = fma(item(x, i1 + k), v, b)
         c = fma(item(x, i2 + k), v, c)
@@ -256,12 +257,12 @@ def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any) -> None
 
 
 @compiled(
-    lambda t: (const(t), const(t), const(t), *(INDEX,) * 5, mutable(t), mutable(int64), mutable(t)),
+    lambda t: (const(t), const(t), const(t), *(INDEX,) * 5, boolean, mutable(t), mutable(int64), mutable(t)),
     ["float32"],
 )
 def block(
-    x: Any, u: Any, bias: Any, rows: Any, columns: Any, segments: Any, shape: Any, box: Any, work: Any, quiet: Any,
-    out: Any,
+    x: Any, u: Any, bias: Any, rows: Any, columns: Any, segments: Any, shape: Any, box: Any, kept: Any, work: Any,
+    quiet: Any, out: Any,
 ) -> bool:  # fmt: skip
     """Fill a block of tiles; True if an output of its tiles is not finite.
 
@@ -274,7 +275,8 @@ def block(
     segments : the first tap of each, down and across
     shape : the numbers named above
     box : lines of tiles g0, g1 (all images in one count), columns j0, j1 of `GAP` tiles each, panels o0, o1
-    work, quiet : room for `room(…)` numbers and for the block's outputs of one channel
+    kept : True where the last call with this room had the same samples; they are still there, transformed
+    work, quiet : room for `room(…)` numbers, and for the block's outputs of one channel and one number more
     out : (N·groups·O·OH·OW,) from the group's first on
     """
     down, across, gap = shape[DOWN], shape[ACROSS], shape[GAP]
@@ -291,10 +293,10 @@ def block(
     m = v[count * pitch :]
     y = m[count * padded * PANEL :]
     strip = y[(box[1] - box[0]) * down * width * PANEL :]
-    like, found = spread(f4(0), 1, 1), 0
+    like, found = spread(f4(0), 1, 1), quiet[len(quiet) - 1] if kept else 0
     step = shape[GROUPS] * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
     _clear(strip, high * span, shape[CHANNELS], wide)
-    for g in range(box[0], box[1]):
+    for g in range(box[0], box[0] if kept else box[1]):
         image, low, t = g // shape[LINES], _first(g % shape[LINES], down, shape[LOW_GAP]), (g - box[0]) * broad
         for a in range(high):
             row = rows[low + a * shape[LOW_GAP]]
@@ -303,7 +305,7 @@ def block(
             _gather(x, at, columns, p0, p0 + span, shape, strip, a * span * wide, wide)
         found = _quiet(strip, span, shape[CHANNELS], wide, down, shape, width, (g - box[0]) * down, quiet, found)
         _tiles(strip, span, wide, down, across, gap, broad, t, pitch, segments, work, v, like)
-    bad = False
+    bad, quiet[len(quiet) - 1] = False, found
     for o in range(box[4], box[5]):
         _products(v, pitch, deep, u, o * count * deep * PANEL, count, padded, m)
         b = load(bias, o * PANEL, spread(f4(0), 2, 1))

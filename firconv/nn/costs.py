@@ -73,7 +73,7 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
     tiles = blocks.rows * min(blocks.columns * blocks.gaps[1], blocks.tiles)
     filled = -(-tiles // 6) * 6
     count = blocks.groups * -(-blocks.every // blocks.rows) * -(-blocks.wide // blocks.columns)
-    again = -(-blocks.all_panels // blocks.panels)  # times that the samples are transformed
+    shares = -(-blocks.all_panels // blocks.panels)  # of a block; two workers each transform the samples
     products = float(count * filled * points * wide * outs)
     moved = problem.groups * (
         problem.channels_in * prod(problem.signal) + problem.channels_out * prod(problem.outputs)
@@ -81,10 +81,10 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
     weights = count * points * wide * outs * m.copy32 * c.weight
     seconds = (
         products * m.mac32 * c.product
-        + count * tiles * points * (wide * again + outs) * m.mac32 * c.transform
+        + count * tiles * points * (wide * min(shares, 2) + outs) * m.mac32 * c.transform
         + 1.5 * moved * m.copy32 * c.turn
         + weights
-        + count * again * m.tile * c.task
+        + count * shares * m.tile * c.task
     )
     seconds *= c.segmented if len(blocks.segments) > 1 else 1.0
     return seconds, products, 4 * points * filled * (wide + 32), seconds + weights * c.streamed

@@ -29,7 +29,7 @@ SPREAD = 8.0
 TILES = 48  # tiles of a block: enough to read the weights for
 SIZES = (4, 2)
 MOST = 12  # taps of an axis
-SHARES = 4  # tasks at the least; where panels make them, each transforms the samples again
+SHARES = 4  # tasks at the least; where panels make them, each worker transforms the samples for itself
 
 
 def serves(problem: Problem) -> bool:
@@ -113,16 +113,21 @@ class Blocks:
         self.columns = -(-self.wide // -(-self.tiles // room))
         most = max(1, room // (self.columns * self.gaps[1]))
         self.rows = min(range(1, min(self.every, most) + 1), key=self._waste)
-        count = self.groups * -(-self.every // self.rows) * -(-self.wide // self.columns)
-        self.panels = max(1, min(self.all_panels, self.all_panels * count // SHARES))
+        self.panels = self._panels(self.rows)
 
     def _waste(self, rows: int) -> float:
         """Relative time with blocks of so many lines: tiles filled up to six, weights read again, a last share."""
         tiles = min(rows * self.columns * self.gaps[1], rows * self.tiles)
         pieces = -(-self.every // rows)
+        tasks = pieces * -(-self.all_panels // self._panels(rows))
         filled = -(-tiles // 6) * 6 / tiles
-        uneven = pieces * rows / self.every * -(-pieces // 2) * 2 / pieces
+        uneven = pieces * rows / self.every * -(-tasks // 2) * 2 / tasks
         return filled * (1 + 3 / tiles) * (uneven if pieces * self.groups < 4 * TASKS else 1.0)
+
+    def _panels(self, rows: int) -> int:
+        """Panels of a task with blocks of so many lines: all, or equal shares where blocks are few."""
+        count = self.groups * -(-self.every // rows) * -(-self.wide // self.columns)
+        return -(-self.all_panels // -(-SHARES // count))
 
     def boxes(self) -> list[tuple[int, tuple[int, ...]]]:
         """(group, box) of every block, for the kernel."""
@@ -130,9 +135,9 @@ class Blocks:
             (g, (i, min(i + self.rows, self.every), j, min(j + self.columns, self.wide), o,
                  min(o + self.panels, self.all_panels)))
             for g in range(self.groups)
-            for o in range(0, self.all_panels, self.panels)
             for i in range(0, self.every, self.rows)
             for j in range(0, self.wide, self.columns)
+            for o in range(0, self.all_panels, self.panels)
         ]  # fmt: skip
 
 
@@ -162,7 +167,7 @@ class Winograd:
             axes[1].lattice.taps, axes[2].lattice.taps,
         ], np.int64)  # fmt: skip
         self.room = kernel.room(b.rows, b.columns, problem.channels_in, b.down, b.across, b.gaps[1], b.segments)
-        self._rooms: list[tuple[np.ndarray, np.ndarray]] = []
+        self._rooms: list[tuple[Any, ...]] = []
         self._direct: Dense | None = None
 
     def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> None:
@@ -171,27 +176,32 @@ class Winograd:
         if bias is not None:
             biases[:, : p.channels_out] = bias.reshape(p.groups, -1)
         flags: list[tuple[int, tuple[int, ...]]] = []
-        arrays = (x, out, biases, flags)
+        arrays = (object(), x, out, biases, flags)
         threads.run(lambda task: self._block(task, *arrays), self.blocks.boxes(), workers)
         if flags:
             self._repair(sorted(flags), x, out, bias, workers)
 
-    def _block(self, task: Any, x: np.ndarray, out: np.ndarray, biases: np.ndarray, flags: list[Any]) -> None:
+    def _block(
+        self, task: Any, call: object, x: np.ndarray, out: np.ndarray, biases: np.ndarray, flags: list[Any]
+    ) -> None:
+        """One task; its samples are already transformed where the room was left by one with the same samples."""
         from firconv.kernels import winograd as kernel
 
         group, box = task
-        work, quiet = threads.taken(self._rooms) or self._fresh()
+        work, quiet, kept = threads.taken(self._rooms) or self._fresh()
+        samples = (call, group, *box[:4])
         p = self.problem
         source = x.reshape(-1)[group * p.channels_in * x[0, 0].size :]
         target = out.reshape(-1)[group * p.channels_out * out[0, 0].size :]
         arrays = (source, self.transformed[group], biases[group], self.rows, self.columns, self.segments, self.shape)
-        if kernel.block(*arrays, np.array(box, np.int64), work, quiet, target):
+        if kernel.block(*arrays, np.array(box, np.int64), kept == samples, work, quiet, target):
             flags.append(task)
-        self._rooms.append((work, quiet))
+        self._rooms.append((work, quiet, samples))
 
-    def _fresh(self) -> tuple[np.ndarray, np.ndarray]:
+    def _fresh(self) -> tuple[Any, ...]:
         b = self.blocks
-        return np.zeros(self.room, np.float32), np.empty(b.rows * b.columns * b.down * b.across * b.gaps[1], np.int64)
+        outputs = b.rows * b.columns * b.down * b.across * b.gaps[1]
+        return np.zeros(self.room, np.float32), np.empty(outputs + 1, np.int64), ()
 
     def _repair(
         self, flags: list[Any], x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int
