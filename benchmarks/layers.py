@@ -109,8 +109,11 @@ def _shrunk(layer: Layer, tiny: bool) -> Layer:
 def forward(layer: Layer, way: str) -> Bench:
     """A layer with a bias."""
     from firconv import nn
+    from firconv.nn.recalled import recalled
+    from firconv.nn.words import Words
 
     x, w, b = layer.arrays()
+    call = Words("conv", **layer.words)
     prepared = nn.plan(x, w, b, **layer.words)
     ours = (lambda: prepared(x)) if way == "plan" else (lambda: nn.conv(x, w, b, **layer.words))
     peers = [*_torch(layer, x, w, b), *_onnx(layer, x, w, b)]
@@ -118,7 +121,11 @@ def forward(layer: Layer, way: str) -> Bench:
     macs = y.size * w[0].size
     scale = float(np.abs(x).max() * np.abs(w).sum(axis=tuple(range(1, w.ndim))).max())
     traffic = x.nbytes + w.nbytes + y.nbytes
-    return Bench(ours, lambda: str(prepared.method), scale, "float32", peers, macs, traffic)
+
+    def method() -> str:
+        return (prepared if way == "plan" else recalled(call, x, w, "auto", None)).method
+
+    return Bench(ours, method, scale, "float32", peers, macs, traffic)
 
 
 def _torch(layer: Layer, x: Array, w: Array, b: Array) -> list[Peer]:
