@@ -11,7 +11,7 @@ than three taps are cut into segments of three, each of which has its own sample
 The channels lie innermost (samples are turned on reading and outputs on writing), so vectors run along channels
 whatever the size of the map. Every sum is one chain in the order of the channels, so the bits of a tile depend on
 nothing but the tile. What a transform cannot keep is kept otherwise: outputs whose samples are all zero are set to zero
-here, and `block` says whether an output is not finite, for the caller to sum these tiles directly.
+here, and `fill` says whether an output is not finite, for the caller to sum these tiles directly.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numba import boolean, int64
 
+from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import fma, item, lanes, load, prefetch, spread, store, turn
 from firconv.kernels.strips import turned
@@ -242,7 +243,7 @@ def _outputs(
 
 
 @compiled()
-def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any) -> None:
+def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any, start: int) -> None:
     """The outputs of one panel that exist."""
     down, gap, step = shape[DOWN], shape[LOW_GAP], shape[OUT_HEIGHT] * shape[OUT_WIDTH]
     first, outs = box[2] * shape[ACROSS] * shape[GAP], min(PANEL, shape[OUTS] - o * PANEL)
@@ -251,33 +252,20 @@ def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any) -> None
         image, low = g // shape[LINES], _first(g % shape[LINES], down, gap)
         for r in range(down):
             if low + r * gap < shape[OUT_HEIGHT]:
-                to = (image * shape[GROUPS] * shape[OUTS] + o * PANEL) * step
+                to = start + (image * shape[GROUPS] * shape[OUTS] + o * PANEL) * step
                 to += (low + r * gap) * shape[OUT_WIDTH] + first
                 turned(y, ((g - box[0]) * down + r) * width * PANEL, PANEL, n, outs, out, to, step)
 
 
-@compiled(
-    lambda t: (const(t), const(t), const(t), *(INDEX,) * 5, boolean, mutable(t), mutable(int64), mutable(t)),
-    ["float32"],
-)
-def block(
-    x: Any, u: Any, bias: Any, rows: Any, columns: Any, segments: Any, shape: Any, box: Any, kept: Any, work: Any,
-    quiet: Any, out: Any,
-) -> bool:  # fmt: skip
-    """Fill a block of tiles; True if an output of its tiles is not finite.
+@compiled()
+def _box(
+    x: Any, first: int, u: Any, bias: Any, rows: Any, columns: Any, segments: Any, shape: Any, box: Any, found: int,
+    work: Any, quiet: Any, out: Any, start: int,
+) -> tuple[bool, int]:  # fmt: skip
+    """Fill a block of tiles: whether an output of them is not finite, and how many outputs have no samples but zeros.
 
-    Parameters
-    ----------
-    x : (N·groups·C·H·W,) from the first channel of a group on
-    u : transformed weights by panels of 16 outputs, (O/16, points, segments, channels, 16), channels a multiple of 8
-    bias : (O,) filled up to panels
-    rows, columns : for each row and column that the tiles read, which of the image; −1 where it is absent
-    segments : the first tap of each, down and across
-    shape : the numbers named above
-    box : lines of tiles g0, g1 (all images in one count), columns j0, j1 of `GAP` tiles each, panels o0, o1
-    kept : True where the last call with this room had the same samples; they are still there, transformed
-    work, quiet : room for `room(…)` numbers, and for the block's outputs of one channel and one number more
-    out : (N·groups·O·OH·OW,) from the group's first on
+    The samples of the group begin at x[first], its outputs at out[start]. `found` is below zero, or what the last call
+    with the same samples gave: then they are still in `work`, transformed.
     """
     down, across, gap = shape[DOWN], shape[ACROSS], shape[GAP]
     wide = (shape[CHANNELS] + lanes(x) - 1) // lanes(x) * lanes(x)
@@ -293,19 +281,21 @@ def block(
     m = v[count * pitch :]
     y = m[count * padded * PANEL :]
     strip = y[(box[1] - box[0]) * down * width * PANEL :]
-    like, found = spread(f4(0), 1, 1), quiet[len(quiet) - 1] if kept else 0
+    like = spread(f4(0), 1, 1)
     step = shape[GROUPS] * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
-    _clear(strip, high * span, shape[CHANNELS], wide)
-    for g in range(box[0], box[0] if kept else box[1]):
-        image, low, t = g // shape[LINES], _first(g % shape[LINES], down, shape[LOW_GAP]), (g - box[0]) * broad
-        for a in range(high):
-            row = rows[low + a * shape[LOW_GAP]]
-            at = image * step + row * shape[WIDTH] if row >= 0 else -1
-            p0 = box[2] * across * gap
-            _gather(x, at, columns, p0, p0 + span, shape, strip, a * span * wide, wide)
-        found = _quiet(strip, span, shape[CHANNELS], wide, down, shape, width, (g - box[0]) * down, quiet, found)
-        _tiles(strip, span, wide, down, across, gap, broad, t, pitch, segments, work, v, like)
-    bad, quiet[len(quiet) - 1] = False, found
+    if found < 0:
+        found = 0
+        _clear(strip, high * span, shape[CHANNELS], wide)
+        for g in range(box[0], box[1]):
+            image, low, t = g // shape[LINES], _first(g % shape[LINES], down, shape[LOW_GAP]), (g - box[0]) * broad
+            for a in range(high):
+                row = rows[low + a * shape[LOW_GAP]]
+                at = first + image * step + row * shape[WIDTH] if row >= 0 else -1
+                p0 = box[2] * across * gap
+                _gather(x, at, columns, p0, p0 + span, shape, strip, a * span * wide, wide)
+            found = _quiet(strip, span, shape[CHANNELS], wide, down, shape, width, (g - box[0]) * down, quiet, found)
+            _tiles(strip, span, wide, down, across, gap, broad, t, pitch, segments, work, v, like)
+    bad = False
     for o in range(box[4], box[5]):
         _products(v, pitch, deep, u, o * count * deep * PANEL, count, padded, m)
         b = load(bias, o * PANEL, spread(f4(0), 2, 1))
@@ -314,8 +304,53 @@ def block(
             bad = bad or work[k] != 0
         for k in range(found):
             store(y, quiet[k] * PANEL, b)
-        _deliver(y, box, shape, o, width, out)
-    return bad
+        _deliver(y, box, shape, o, width, out, start)
+    return bad, found
+
+
+@compiled(
+    lambda t: (
+        const(t), const(t, 2), const(t, 2), *(INDEX,) * 4, const(int64, 2), mutable(int64), mutable(boolean),
+        mutable(t), mutable(int64), mutable(t),
+    ),
+    ["float32"],
+)  # fmt: skip
+def fill(
+    x: Any, u: Any, bias: Any, rows: Any, columns: Any, segments: Any, shape: Any, boxes: Any, counter: Any, bad: Any,
+    work: Any, quiet: Any, out: Any,
+) -> None:  # fmt: skip
+    """Fill blocks of tiles, from the counter on until there is none left.
+
+    Parameters
+    ----------
+    x : (N·groups·C·H·W,)
+    u : transformed weights of each group by panels of 16 outputs, (O/16, points, segments, channels, 16), channels a
+        multiple of 8
+    bias : (groups, O) filled up to panels
+    rows, columns : for each row and column that the tiles read, which of the image; −1 where it is absent
+    segments : the first tap of each, down and across
+    shape : the numbers named above
+    boxes : group, lines of tiles g0, g1 (all images in one count), columns j0, j1 of `GAP` tiles each, panels o0, o1
+    counter : number of blocks that were taken; shared by the workers
+    bad : set for the blocks with an output of their tiles that is not finite
+    work, quiet : room for `room(…)` numbers, and for a block's outputs of one channel
+    out : (N·groups·O·OH·OW,)
+    """
+    inputs, outputs = (
+        shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH], shape[OUTS] * shape[OUT_HEIGHT] * shape[OUT_WIDTH]
+    )  # fmt: skip
+    before, found = -1, -1
+    b = take(counter)
+    while b < len(boxes):
+        box, group = boxes[b, 1:], boxes[b, 0]
+        same = before >= 0
+        for k in range(5):  # of the samples; shares of the outputs have the same
+            same = same and boxes[before, k] == boxes[b, k]
+        bad[b], found = _box(
+            x, group * inputs, u[group], bias[group], rows, columns, segments, shape, box, found if same else -1, work,
+            quiet, out, group * outputs,
+        )  # fmt: skip
+        before, b = b, take(counter)
 
 
 def room(rows: int, columns: int, channels: int, down: int, across: int, gap: int, segments: Any) -> int:
@@ -342,7 +377,7 @@ FILTERS: dict[int, list[list[float]]] = {
 
 
 def weights(w: np.ndarray, down: int, across: int) -> np.ndarray:
-    """G·g·Gᵀ of w (O, C, K₁, K₂) in double precision, rounded once, in panels for `block`."""
+    """G·g·Gᵀ of w (O, C, K₁, K₂) in double precision, rounded once, in panels for `fill`."""
     outs, count = w.shape[:2]
     panels, wide = -(-outs // PANEL), -(-count // 8) * 8
     matrix = np.kron(FILTERS[down], FILTERS[across]).T

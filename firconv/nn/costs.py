@@ -72,8 +72,7 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
     outs = blocks.all_panels * 16
     tiles = blocks.rows * min(blocks.columns * blocks.gaps[1], blocks.tiles)
     filled = -(-tiles // 6) * 6
-    count = blocks.groups * -(-blocks.every // blocks.rows) * -(-blocks.wide // blocks.columns)
-    shares = -(-blocks.all_panels // blocks.panels)  # of a block; two workers each transform the samples
+    count = blocks.count
     products = float(count * filled * points * wide * outs)
     moved = problem.groups * (
         problem.channels_in * prod(problem.signal) + problem.channels_out * prod(problem.outputs)
@@ -81,10 +80,10 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
     weights = count * points * wide * outs * m.copy32 * c.weight
     seconds = (
         products * m.mac32 * c.product
-        + count * tiles * points * (wide * min(shares, 2) + outs) * m.mac32 * c.transform
+        + tiles * points * (wide * (count + 1) + outs * count) * m.mac32 * c.transform  # the last block's samples twice
         + 1.5 * moved * m.copy32 * c.turn
         + weights
-        + count * shares * m.tile * c.task
+        + (count + 3) * m.tile * c.task
     )
     seconds *= c.segmented if len(blocks.segments) > 1 else 1.0
     return seconds, products, 4 * points * filled * (wide + 32), seconds + weights * c.streamed

@@ -29,7 +29,6 @@ SPREAD = 8.0
 TILES = 48  # tiles of a block: enough to read the weights for
 SIZES = (4, 2)
 MOST = 12  # taps of an axis
-SHARES = 4  # tasks at the least; where panels make them, each worker transforms the samples for itself
 
 
 def serves(problem: Problem) -> bool:
@@ -91,7 +90,9 @@ def segments(taps: int) -> list[tuple[int, int]]:
 
 
 class Blocks:
-    """The tiles of a layer cut into blocks: `rows` lines by `columns` columns, `panels` of sixteen outputs.
+    """The tiles of a layer cut into blocks: `rows` lines by `columns` columns of tiles.
+
+    The last ones are shared by the workers, panel by panel of sixteen outputs; each transforms the samples for itself.
 
     Dilated layers are as many plain ones as the dilation has phases. Their tiles lie interleaved: a line is a row of
     tiles of one phase, and a column is one tile of every phase across, so what is read and written lies together.
@@ -113,32 +114,39 @@ class Blocks:
         self.columns = -(-self.wide // -(-self.tiles // room))
         most = max(1, room // (self.columns * self.gaps[1]))
         self.rows = min(range(1, min(self.every, most) + 1), key=self._waste)
-        self.panels = self._panels(self.rows)
+        self.count = self._count(self.rows)
+
+    def _count(self, rows: int) -> int:
+        """Blocks of so many lines."""
+        return self.groups * -(-self.every // rows) * -(-self.wide // self.columns)
 
     def _waste(self, rows: int) -> float:
-        """Relative time with blocks of so many lines: tiles filled up to six, weights read again, a last share."""
-        tiles = min(rows * self.columns * self.gaps[1], rows * self.tiles)
-        pieces = -(-self.every // rows)
-        tasks = pieces * -(-self.all_panels // self._panels(rows))
-        filled = -(-tiles // 6) * 6 / tiles
-        uneven = pieces * rows / self.every * -(-tasks // 2) * 2 / tasks
-        return filled * (1 + 3 / tiles) * (uneven if pieces * self.groups < 4 * TASKS else 1.0)
+        """Relative time of two workers with blocks of so many lines: tiles filled up to six, weights read again.
 
-    def _panels(self, rows: int) -> int:
-        """Panels of a task with blocks of so many lines: all, or equal shares where blocks are few."""
-        count = self.groups * -(-self.every // rows) * -(-self.wide // self.columns)
-        return -(-self.all_panels // -(-SHARES // count))
+        The last block is shared, so one without a partner is not waited for, but its samples are transformed twice.
+        """
+        width = min(self.columns * self.gaps[1], self.tiles)
+        full, last = (-(-n * width // 6) * 6 + 3 for n in (rows, (self.every - 1) % rows + 1))
+        count, several = self._count(rows), -(-self.every // rows) > 1
+        alone = last if several else full
+        whole = (count - 1) * full + alone
+        return (max(whole, count // 2 * 2 * full if count < 4 * TASKS else 0) + alone / 4) / (self.every * width)
 
-    def boxes(self) -> list[tuple[int, tuple[int, ...]]]:
-        """(group, box) of every block, for the kernel."""
-        return [
-            (g, (i, min(i + self.rows, self.every), j, min(j + self.columns, self.wide), o,
-                 min(o + self.panels, self.all_panels)))
+    def boxes(self, workers: int) -> list[Ints]:
+        """The numbers of every block, for the kernel; bits do not depend on how blocks are shared."""
+        blocks = [
+            (g, i, min(i + self.rows, self.every), j, min(j + self.columns, self.wide))
             for g in range(self.groups)
             for i in range(0, self.every, self.rows)
             for j in range(0, self.wide, self.columns)
-            for o in range(0, self.all_panels, self.panels)
-        ]  # fmt: skip
+        ]
+        whole = self.count - max(1, self.count % workers) if workers > 1 else self.count
+        panels = -(-self.all_panels // (2 * workers))
+        shares = [(o, min(o + panels, self.all_panels)) for o in range(0, self.all_panels, panels)]
+        return [
+            *((*block, 0, self.all_panels) for block in blocks[:whole]),
+            *((*block, *share) for block in blocks[whole:] for share in shares),
+        ]
 
 
 def _tiles(axis: Axis, m: int, gap: int) -> int:
@@ -155,19 +163,20 @@ class Winograd:
 
         self.problem, self.raw, self.blocks = problem, weights, Blocks(problem, size(problem) if m is None else m)
         b, axes = self.blocks, self.blocks.axes
-        self.transformed = [kernel.weights(w, b.down, b.across) for w in _segmented(weights)]
+        self.transformed = np.stack([kernel.weights(w, b.down, b.across) for w in _segmented(weights)])
         last = b.segments[-1]
-        self.segments = np.array(b.segments, np.int64).reshape(-1)
-        self.rows = _index(axes[1], (b.down * -(-b.lines // b.gaps[0]) + last[0] + 2) * b.gaps[0])
-        self.columns = _index(axes[2], (b.across * b.wide + last[1] + 2) * b.gaps[1])
-        inside = _inside(self.columns)
-        self.shape = np.array([
+        rows = _index(axes[1], (b.down * -(-b.lines // b.gaps[0]) + last[0] + 2) * b.gaps[0])
+        columns = _index(axes[2], (b.across * b.wide + last[1] + 2) * b.gaps[1])
+        inside = _inside(columns)
+        shape = np.array([
             problem.channels_in, axes[1].signal, axes[2].signal, problem.channels_out, axes[1].outputs,
             axes[2].outputs, b.down, b.across, *b.gaps, b.lines, b.tiles, *inside, problem.groups,
             axes[1].lattice.taps, axes[2].lattice.taps,
         ], np.int64)  # fmt: skip
         self.room = kernel.room(b.rows, b.columns, problem.channels_in, b.down, b.across, b.gaps[1], b.segments)
-        self._rooms: list[tuple[Any, ...]] = []
+        self._tables = rows, columns, np.array(b.segments, np.int64).reshape(-1), shape
+        self._kernel, self._boxes = kernel.fill.version(np.float32), dict[int, np.ndarray]()
+        self._rooms: list[tuple[np.ndarray, np.ndarray]] = []
         self._direct: Dense | None = None
 
     def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> None:
@@ -175,36 +184,27 @@ class Winograd:
         biases = np.zeros((p.groups, self.blocks.all_panels * 16), np.float32)
         if bias is not None:
             biases[:, : p.channels_out] = bias.reshape(p.groups, -1)
-        flags: list[tuple[int, tuple[int, ...]]] = []
-        arrays = (object(), x, out, biases, flags)
-        threads.run(lambda task: self._block(task, *arrays), self.blocks.boxes(), workers)
-        if flags:
-            self._repair(sorted(flags), x, out, bias, workers)
+        boxes = self._boxes.get(workers)
+        if boxes is None:
+            boxes = self._boxes[workers] = np.array(self.blocks.boxes(workers), np.int64)
+        bad, counter = np.zeros(len(boxes), bool), np.zeros(1, np.int64)
+        source, target = x.reshape(-1), out.reshape(-1)
 
-    def _block(
-        self, task: Any, call: object, x: np.ndarray, out: np.ndarray, biases: np.ndarray, flags: list[Any]
-    ) -> None:
-        """One task; its samples are already transformed where the room was left by one with the same samples."""
-        from firconv.kernels import winograd as kernel
+        def work(_: int) -> None:
+            room = threads.taken(self._rooms) or self._fresh()
+            self._kernel(source, self.transformed, biases, *self._tables, boxes, counter, bad, *room, target)
+            self._rooms.append(room)
 
-        group, box = task
-        work, quiet, kept = threads.taken(self._rooms) or self._fresh()
-        samples = (call, group, *box[:4])
-        p = self.problem
-        source = x.reshape(-1)[group * p.channels_in * x[0, 0].size :]
-        target = out.reshape(-1)[group * p.channels_out * out[0, 0].size :]
-        arrays = (source, self.transformed[group], biases[group], self.rows, self.columns, self.segments, self.shape)
-        if kernel.block(*arrays, np.array(box, np.int64), kept == samples, work, quiet, target):
-            flags.append(task)
-        self._rooms.append((work, quiet, samples))
+        threads.run(work, range(min(workers, len(boxes))), workers)
+        if bad.any():
+            self._repair(boxes[bad].tolist(), x, out, bias, workers)
 
-    def _fresh(self) -> tuple[Any, ...]:
+    def _fresh(self) -> tuple[np.ndarray, np.ndarray]:
         b = self.blocks
-        outputs = b.rows * b.columns * b.down * b.across * b.gaps[1]
-        return np.zeros(self.room, np.float32), np.empty(outputs + 1, np.int64), ()
+        return np.zeros(self.room, np.float32), np.empty(b.rows * b.columns * b.down * b.across * b.gaps[1], np.int64)
 
     def _repair(
-        self, flags: list[Any], x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int
+        self, flags: list[list[int]], x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int
     ) -> None:
         """Sum directly what lies in or beside blocks with an output that is not finite; more than these tiles."""
         if self._direct is None:
@@ -212,7 +212,7 @@ class Winograd:
         b, exact, (low, gap) = self.blocks, self._direct, self.blocks.gaps
         width = b.across * gap
         bad = np.zeros((x.shape[0], self.problem.groups, b.down * (b.lines + low), b.wide * width), bool)
-        for group, (first, last, left, right, *_) in flags:
+        for group, first, last, left, right, *_ in flags:
             for line in range(first, last):
                 image, i = divmod(line, b.lines)
                 row = i // low * b.down * low + i % low
