@@ -33,6 +33,7 @@ KERNELS = {
     "direct": (None, ["test_kernels_direct.py"], ""),
     "images": (["_begin", "_band", "_few", "_samples", "_image", "_read", "images", "passes"],
                ["test_kernels_direct.py", "test_kernels_images.py"], ""),  # grid: _image
+    "bits": (None, ["test_dense.py"], "differ_in_one_bit"),
     "dense": (None, ["test_dense.py"], "bits or gradient or one_tap"),
     "depthwise": (None, ["test_nn_depthwise.py"], "bits_of or left_out"),
     "outer": (None, ["test_dense.py"], "gradient or long"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from firconv import nn
-from firconv.nn import costs, dense, geometry, outer, plans
+from firconv.nn import costs, dense, geometry, outer, plans, recalled
 from firconv.nn.words import Words
 
 RNG = np.random.default_rng
@@ -273,6 +273,20 @@ def test_large_weights_are_read_where_they_are_whatever_was_called_before():
         assert again.method == "gemm" and np.array_equal(nn.conv(x, w, **words), again(x))
     backwards = w[:, :, ::-1]
     assert np.array_equal(nn.conv(x, backwards, **words), nn.plan(x, backwards, **words)(x))
+
+
+@pytest.mark.parametrize("size", [2, 6, 2048, 2050, 5002, 7])
+def test_weights_that_differ_in_one_bit_are_noticed_wherever_it_is(size):
+    """Also a sign of zero and a NaN's payload; 7 samples are no whole words of eight bytes."""
+    w = RNG(2).standard_normal(size, dtype=np.float32)
+    assert recalled._same(w, w.copy())
+    for i in {0, 1, size // 2, 2046, 2047, 2048, size - 2, size - 1} & set(range(size)):
+        other = w.copy()
+        other.view(np.uint32)[i] ^= np.uint32(1) << (i % 32)
+        assert not recalled._same(w, other) and not recalled._same(other, w)
+    w[0], other = 0.0, w.copy()
+    other[0] = -0.0
+    assert not recalled._same(w, other)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -56,6 +56,7 @@ ENGINE = (
     "threads",
     "tiles",
     "unsure",
+    "kernels/bits",
     "kernels/dense",
     "kernels/outer",
     "kernels/strips",

@@ -10,6 +10,7 @@
 - ``trunk``: the same for real ones, by remainders of polynomials; ``splits``: what it shares with ``tree``
 - ``dense``: many output channels over the same samples, as products without the matrix
 - ``winograd``: minimal filtering, F(2, 3) and F(4, 3)
+- ``bits``: whether weights are those that were prepared
 - ``guard``: what an FFT may vouch for
 - ``compiled``: the decorator that compiles a kernel and keeps the machine code on disk
 - ``lanes``: short vectors of samples in registers, the words of ``direct`` and ``tree``

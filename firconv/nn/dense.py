@@ -8,8 +8,6 @@ A block is a line of numbers for the kernel, and each worker calls it once.
 
 from __future__ import annotations
 
-from copy import copy
-
 import numpy as np
 
 from firconv import threads
@@ -43,8 +41,10 @@ class Dense:
     def __init__(self, problem: Problem, weights: np.ndarray):
         self.problem, self.geometry = problem, Geometry(problem)
         self.maps, self.in_place = Maps.of(self.geometry.axes), not self.geometry.busy
-        found = [self.geometry.weights(part, w) for part in self.geometry.parts for w in weights]
-        self.weights = weights.reshape(-1) if len(self.geometry.parts) == 1 else np.concatenate(found)
+        parts = self.geometry.parts
+        found = [self.geometry.weights(part, w) for part in parts for w in weights]
+        self.whole = len(parts) == 1  # the weights are used in the order in which they are given
+        self.weights = weights.reshape(-1) if self.whole else np.concatenate(found)
         self.starts = np.cumsum([0, *(w.size for w in found)])
         self._cuts: dict[int, Cut] = {}
 
@@ -53,9 +53,10 @@ class Dense:
 
     def lent(self, weights: np.ndarray) -> Dense | None:
         """The same layer with other weights, which are read where they are; None where they have to be prepared."""
-        if len(self.geometry.parts) > 1 or not weights.flags.c_contiguous or not weights.dtype.isnative:
+        if not self.whole or not weights.flags.c_contiguous or not weights.dtype.isnative:
             return None
-        other = copy(self)
+        other = object.__new__(Dense)
+        other.__dict__.update(self.__dict__)
         other.weights = weights.reshape(-1)
         return other
 
