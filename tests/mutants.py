@@ -54,8 +54,8 @@ KERNELS = {
     "tree": (["blocks"], ["test_kernels_tree.py"], ""),
     "trunk": (["enter", "leave", "_window", "branch"], ["test_kernels_trunk.py"], "sum or place"),  # down, up: splits
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
-    "winograd": (["into", "out_of", "points", "_first", "_column", "_gather", "_quiet", "_tiles", "_chain", "_products",
-                  "_outputs", "_deliver", "_box", "fill", "weights"],
+    "winograd": (["into", "out_of", "points", "_first", "_column", "_gather", "_quiet", "_tiles", "_chain", "_short",
+                  "_filled", "_products", "_outputs", "_deliver", "_box", "fill", "weights"],
                  ["test_winograd.py"], "exactly or hundred or without or published"),
 }
 

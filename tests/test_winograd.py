@@ -10,7 +10,7 @@ from firconv import nn
 from firconv.kernels import winograd as kernel
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import spread
-from firconv.nn import plans, winograd
+from firconv.nn import costs, plans, winograd
 from firconv.nn.geometry import Geometry
 from firconv.nn.words import Words
 
@@ -425,6 +425,16 @@ def test_blocks_cover_every_tile_once(shape, kernel, words, m):
         for group, i0, i1, j0, j1, o0, o1 in blocks.boxes(workers):
             seen[group, i0:i1, j0:j1, o0:o1] += 1
         assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("tiles", range(1, 14))
+def test_any_number_of_tiles_has_the_same_bits_and_is_filled_as_the_costs_say(tiles):
+    """The last ones are multiplied by four or six; on a line of its own each tile is the only one."""
+    filled = getattr(kernel._filled, "py_func", kernel._filled)(tiles)
+    assert filled == costs.filled(tiles) and tiles <= filled and filled % 6 in (0, 4)
+    x, w = noise(50, 1, 9, 4 * tiles + 2), noise(51, 17, 9, 3)
+    alone = [run(x[..., 4 * t : 4 * t + 6], w, None, 4) for t in range(tiles)]
+    assert np.array_equal(run(x, w, None, 4), np.concatenate(alone, axis=-1))
 
 
 @pytest.mark.parametrize("n, m, gap", [(56, 4, 2), (7, 4, 3), (3, 2, 5), (25, 4, 3), (24, 4, 3), (13, 1, 1)])

@@ -30,6 +30,7 @@ f4 = np.float32
 INDEX = const(int64)
 PANEL = 16  # outputs that a micro-kernel holds at once, two vectors
 ROWS = 6  # and tiles: 12 sums, two vectors of weights and one sample make 15 of 16 registers
+FEW = 4  # tiles behind the last six, if there are no more
 SCRATCH = 36 * PANEL
 
 # names of the numbers in `shape`
@@ -189,6 +190,12 @@ def _tiles(
 
 
 @compiled()
+def _filled(tiles: int) -> int:
+    """Tiles of a block with those that fill up the last six, or four."""
+    return tiles // ROWS * ROWS + (0 if tiles % ROWS == 0 else FEW if tiles % ROWS <= FEW else ROWS)
+
+
+@compiled()
 def _chain(x: Any, i: int, gap: int, u: Any, at: int, n: int, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
     """Six tiles times sixteen outputs, summed over channels; meanwhile the next product's weights are brought near."""
     i1, i2, i3, i4, i5 = i + gap, i + 2 * gap, i + 3 * gap, i + 4 * gap, i + 5 * gap
@@ -205,11 +212,26 @@ def _chain(x: Any, i: int, gap: int, u: Any, at: int, n: int, a: Any, b: Any, c:
 
 
 @compiled()
+def _short(x: Any, i: int, gap: int, u: Any, at: int, n: int, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """The same for four tiles, the last ones."""
+    i1, i2, i3 = i + gap, i + 2 * gap, i + 3 * gap
+    for k in range(n):
+        v = load(u, at + PANEL * k, a)
+        prefetch(u, at + PANEL * (k + n))
+        a = fma(item(x, i + k), v, a)
+        b = fma(item(x, i1 + k), v, b)
+        c = fma(item(x, i2 + k), v, c)
+        d = fma(item(x, i3 + k), v, d)
+    return a, b, c, d
+
+
+@compiled()
 def _products(v: Any, pitch: int, wide: int, u: Any, at: int, count: int, tiles: int, out: Any) -> None:
     """out[f, t, :] = Σ_c v[f, t, c]·u[f, c, :] for sixteen outputs; channels one after the other."""
     zero = spread(f4(0), 2, 1)
     for f in range(count):
-        for t in range(0, tiles, ROWS):
+        whole = tiles // ROWS * ROWS
+        for t in range(0, whole, ROWS):
             a, b, c, d, e, g = _chain(
                 v, f * pitch + t * wide, wide, u, at + f * wide * PANEL, wide, zero, zero, zero, zero, zero, zero
             )
@@ -220,6 +242,15 @@ def _products(v: Any, pitch: int, wide: int, u: Any, at: int, count: int, tiles:
             store(out, to + 3 * PANEL, d)
             store(out, to + 4 * PANEL, e)
             store(out, to + 5 * PANEL, g)
+        if whole < tiles:
+            a, b, c, d = _short(
+                v, f * pitch + whole * wide, wide, u, at + f * wide * PANEL, wide, zero, zero, zero, zero
+            )
+            to = (f * tiles + whole) * PANEL
+            store(out, to, a)
+            store(out, to + PANEL, b)
+            store(out, to + 2 * PANEL, c)
+            store(out, to + 3 * PANEL, d)
 
 
 @compiled()
@@ -271,7 +302,7 @@ def _box(
     wide = (shape[CHANNELS] + lanes(x) - 1) // lanes(x) * lanes(x)
     broad, width = min(box[3] * gap, shape[TILES]) - box[2] * gap, (box[3] - box[2]) * across * gap
     tiles = (box[1] - box[0]) * broad
-    padded = (tiles + ROWS - 1) // ROWS * ROWS
+    padded = _filled(tiles)
     last = len(segments) - 2
     span = width + (segments[last + 1] + points(across) - across) * gap
     high, count = segments[last] + points(down), points(down) * points(across)
@@ -356,7 +387,7 @@ def fill(
 def room(rows: int, columns: int, channels: int, down: int, across: int, gap: int, segments: Any) -> int:
     """Numbers of `work` for a block of some lines and columns of `gap` tiles each."""
     wide = -(-channels // 8) * 8
-    padded = -(-rows * columns * gap // ROWS) * ROWS
+    padded = -(-rows * columns * gap // ROWS) * ROWS  # the most
     a1, a2 = (m + 2 if m > 1 else 1 for m in (down, across))
     low, last = segments[-1]
     width = columns * across * gap

@@ -65,15 +65,19 @@ def tiled(positions: float, dtype: Any) -> float:
     return float(int(tiles) + (0, 0.5, 0.75, 1)[-int(-3 * (tiles % 1) // 1)]) / tiles
 
 
+def filled(tiles: int) -> int:
+    """Tiles of Winograd's products, six at a time: the last are filled up to six or four."""
+    return tiles // 6 * 6 + (0 if tiles % 6 == 0 else 4 if tiles % 6 <= 4 else 6)
+
+
 def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, int, float]:
     """(seconds on one core, multiplications, bytes of a block, seconds on two cores together) of F(size, 3)."""
     m, c = cost.machine(), CHARGES
     points, wide = blocks.points, -(-problem.channels_in // 8) * 8 * len(blocks.segments)
     outs = blocks.all_panels * 16
     tiles = blocks.rows * min(blocks.columns * blocks.gaps[1], blocks.tiles)
-    filled = -(-tiles // 6) * 6
     count = blocks.count
-    products = float(count * filled * points * wide * outs)
+    products = float(count * filled(tiles) * points * wide * outs)
     moved = problem.groups * (
         problem.channels_in * prod(problem.signal) + problem.channels_out * prod(problem.outputs)
     )
@@ -86,4 +90,4 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
         + (count + 3) * m.tile * c.task
     )
     seconds *= c.segmented if len(blocks.segments) > 1 else 1.0
-    return seconds, products, 4 * points * filled * (wide + 32), seconds + weights * c.streamed
+    return seconds, products, 4 * points * filled(tiles) * (wide + 32), seconds + weights * c.streamed

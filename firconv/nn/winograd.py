@@ -121,12 +121,12 @@ class Blocks:
         return self.groups * -(-self.every // rows) * -(-self.wide // self.columns)
 
     def _waste(self, rows: int) -> float:
-        """Relative time of two workers with blocks of so many lines: tiles filled up to six, weights read again.
+        """Relative time of two workers with blocks of so many lines: tiles filled up, weights read again.
 
         The last block is shared, so one without a partner is not waited for, but its samples are transformed twice.
         """
         width = min(self.columns * self.gaps[1], self.tiles)
-        full, last = (-(-n * width // 6) * 6 + 3 for n in (rows, (self.every - 1) % rows + 1))
+        full, last = (costs.filled(n * width) + 3 for n in (rows, (self.every - 1) % rows + 1))
         count, several = self._count(rows), -(-self.every // rows) > 1
         alone = last if several else full
         whole = (count - 1) * full + alone
