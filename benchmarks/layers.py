@@ -197,13 +197,15 @@ def input_gradient(layer: Layer) -> Bench:
 def weight_gradient(layer: Layer) -> Bench:
     """The gradient of a layer's weights."""
     from firconv import nn
+    from firconv.nn import gradients
 
     x, w, b = layer.arrays()
     gy = noise(nn.conv(x, w, b, **layer.words).shape, "float32", 3)
+    problem = nn.plan(x, w, **layer.words).problem
     scale = float(np.prod([np.sqrt((a**2).sum(axis=(0, *range(2, a.ndim)))).max() for a in (gy, x)]))
     ours = partial(nn.conv_weight_gradient, gy, x, w.shape, **layer.words)
-    peers, macs = _torch_gradient(layer, gy, x, w, 1), gy.size * w[0].size
-    return Bench(ours, lambda: "gemm", scale, "float32", peers, macs, gy.nbytes + w.nbytes + x.nbytes)
+    peers, macs, traffic = _torch_gradient(layer, gy, x, w, 1), gy.size * w[0].size, gy.nbytes + w.nbytes + x.nbytes
+    return Bench(ours, lambda: gradients.chosen(problem), scale, "float32", peers, macs, traffic)
 
 
 def _torch_gradient(layer: Layer, gy: Array, x: Array, w: Array, which: int) -> list[Peer]:

@@ -37,7 +37,8 @@ KERNELS = {
     "dense": (None, ["test_dense.py"], "bits or gradient or one_tap"),
     "depthwise": (None, ["test_nn_depthwise.py"], "bits_of or left_out"),
     "outer": (None, ["test_dense.py"], "gradient or long"),
-    "strips": (["turned", "_picked", "_stepped", "copied"], ["test_dense.py"], "bits or gradient or one_tap"),
+    "strips": (["turned", "_picked", "_stepped", "copied", "added", "delivered"],
+               ["test_dense.py"], "bits or gradient or one_tap"),
     "fourier": (["prepare", "correlate", "_condition", "_filter", "_multiply", "_judge", "correlate_integers"],
                 ["test_kernels_fourier.py", WHOLE], "kernels_fourier or overlap_save"),
     "fourstep": (["correlate", "_transform", "_matrix", "_judge", "_close", "_measure", "_at_once"],
@@ -54,9 +55,12 @@ KERNELS = {
     "tree": (["blocks"], ["test_kernels_tree.py"], ""),
     "trunk": (["enter", "leave", "_window", "branch"], ["test_kernels_trunk.py"], "sum or place"),  # down, up: splits
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
-    "winograd": (["into", "out_of", "points", "_first", "_column", "_gather", "_quiet", "_tiles", "_chain", "_short",
+    "minimal": (["into", "first_of", "_column", "gather"],
+                ["test_winograd.py"], "exactly or hundred or without or published"),
+    "winograd": (["out_of", "points", "_quiet", "_tiles", "_chain", "_short",
                   "_filled", "_products", "_outputs", "_deliver", "_box", "fill", "weights"],
                  ["test_winograd.py"], "exactly or hundred or without or published"),
+    "winograd_gradient": (None, ["test_winograd_gradient.py"], "exact or loud or ends or workers"),
 }
 
 

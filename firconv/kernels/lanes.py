@@ -436,6 +436,13 @@ def _lower_fma(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return _sums(builder, sig.return_type, _splat(builder, args[0], sig.return_type.count), *args[1:])
 
 
+@lower_builtin(fma, Lanes, Lanes, Lanes)
+def _lower_fma_vectors(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    (w, v, acc), part = args, builder.extract_value
+    sums = [_multiply_add(builder, *(part(a, i) for a in (w, v, acc))) for i in range(sig.return_type.width)]
+    return _join(builder, acc.type, sums)
+
+
 @lower_builtin(fnma, types.Float, Lanes, Lanes)
 def _lower_fnma(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     w = builder.fneg(_splat(builder, args[0], sig.return_type.count))

@@ -16,8 +16,8 @@ from numba import int64
 
 from firconv.kernels.bunches import bunch, fmas, loads, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import clear, fma, item, lanes, load, spread, store, width
-from firconv.kernels.strips import copied, turned
+from firconv.kernels.lanes import clear, fma, item, lanes, load, spread, width
+from firconv.kernels.strips import added, copied, delivered, turned
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
@@ -95,31 +95,6 @@ def _block(
                 )  # fmt: skip
 
 
-@compiled()
-def _added(total: Any, size: int, parts: int) -> None:
-    """total[0] = Σ total[part], part after part."""
-    one, like = total.dtype.type(1), spread(total.dtype.type(0), 2, 1)
-    for i in range(0, size, width(like)):
-        sums = load(total, i, like)
-        for part in range(1, parts):
-            sums = fma(one, load(total, part * size + i, like), sums)
-        store(total, i, sums)
-
-
-@compiled()
-def _delivered(total: Any, outs: int, taps: int, along: int, across: int, out: Any, to: int) -> None:
-    """out[to + o·along + c·across] = total[panel, c, o]."""
-    panel = 2 * lanes(total)
-    for o in range(0, outs, panel):
-        some = min(panel, outs - o)
-        if across == 1:
-            turned(total, o * taps, panel, taps, some, out, to + o * along, along)
-        else:
-            for c in range(taps):
-                for k in range(some):
-                    out[to + (o + k) * along + c * across] = total[o * taps + c * panel + k]
-
-
 @compiled(
     lambda t: (
         const(t), const(t), *(INDEX,) * 6, const(int64, 2), const(int64, 2), mutable(int64), mutable(int64),
@@ -157,6 +132,6 @@ def fill(
             _block(source, g, shape[GAP], table, block, task[LOW], outs, taps, panel, totals, to)
         if take(ended[task[SHARE] :]) == task[PARTS] - 1:
             first = totals[to - task[PART] * whole :]
-            _added(first, whole, task[PARTS])
-            _delivered(first, outs, taps, shape[ALONG], shape[ACROSS], out, task[TARGET])
+            added(first, whole, task[PARTS])
+            delivered(first, outs, taps, shape[ALONG], shape[ACROSS], out, task[TARGET])
         b = take(counter)

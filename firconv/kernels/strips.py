@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from firconv.kernels.compiled import compiled
-from firconv.kernels.lanes import evens, lanes, load, spread, store, turn
+from firconv.kernels.lanes import evens, fma, lanes, load, spread, store, turn, width
 
 
 @compiled()
@@ -90,3 +90,28 @@ def copied(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any,
                                         _stepped(x, start, shape[7], hi - lo, out, to + lo, like)
                                     _picked(x, at, columns, first, hi, wide, out, to)
                                 to += wide
+
+
+@compiled()
+def added(total: Any, size: int, parts: int) -> None:
+    """total[0] = Σ total[part], part after part."""
+    one, like = total.dtype.type(1), spread(total.dtype.type(0), 2, 1)
+    for i in range(0, size, width(like)):
+        sums = load(total, i, like)
+        for part in range(1, parts):
+            sums = fma(one, load(total, part * size + i, like), sums)
+        store(total, i, sums)
+
+
+@compiled()
+def delivered(total: Any, outs: int, taps: int, along: int, across: int, out: Any, to: int) -> None:
+    """out[to + o·along + c·across] = total[panel, c, o]."""
+    panel = 2 * lanes(total)
+    for o in range(0, outs, panel):
+        some = min(panel, outs - o)
+        if across == 1:
+            turned(total, o * taps, panel, taps, some, out, to + o * along, along)
+        else:
+            for c in range(taps):
+                for k in range(some):
+                    out[to + (o + k) * along + c * across] = total[o * taps + c * panel + k]

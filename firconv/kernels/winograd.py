@@ -23,46 +23,39 @@ from numba import boolean, int64
 
 from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, item, lanes, load, prefetch, spread, store, turn
+from firconv.kernels.lanes import fma, item, lanes, load, prefetch, spread, store
+from firconv.kernels.minimal import (
+    ACROSS,
+    CHANNELS,
+    DOWN,
+    GAP,
+    GROUPS,
+    HEIGHT,
+    LINES,
+    LOW_GAP,
+    LOW_TAPS,
+    OUT_HEIGHT,
+    OUT_WIDTH,
+    OUTS,
+    PANEL,
+    TAPS,
+    TILES,
+    WIDTH,
+    clear_rest,
+    first_of,
+    gather,
+    into,
+)
 from firconv.kernels.strips import turned
 
 f4 = np.float32
 INDEX = const(int64)
-PANEL = 16  # outputs that a micro-kernel holds at once, two vectors
 ROWS = 6  # and tiles: 12 sums, two vectors of weights and one sample make 15 of 16 registers
 FEW = 4  # tiles behind the last six, if there are no more
 SCRATCH = 36 * PANEL
 
-# names of the numbers in `shape`
-CHANNELS, HEIGHT, WIDTH, OUTS, OUT_HEIGHT, OUT_WIDTH, DOWN, ACROSS = range(8)
-LOW_GAP, GAP, LINES, TILES, INSIDE, BEYOND, GROUPS, LOW_TAPS, TAPS = range(8, 17)
-
 
 # --- one axis -------------------------------------------------------------------------------------------------------
-
-
-@compiled()
-def into(m: int, x: Any, i: int, gap: int, out: Any, j: int, step: int, like: Any) -> None:
-    """Bᵀ·d for m + 2 vectors `gap` apart in x, written `step` apart."""
-    if m == 1:
-        store(out, j, load(x, i, like))
-        return
-    d0, d1, d2, d3 = load(x, i, like), load(x, i + gap, like), load(x, i + 2 * gap, like), load(x, i + 3 * gap, like)
-    if m == 2:
-        store(out, j, fma(f4(-1), d2, d0))
-        store(out, j + step, fma(f4(1), d1, d2))
-        store(out, j + 2 * step, fma(f4(-1), d1, d2))
-        store(out, j + 3 * step, fma(f4(-1), d1, d3))
-        return
-    d4, d5 = load(x, i + 4 * gap, like), load(x, i + 5 * gap, like)
-    p, q = fma(f4(-4), d2, d4), fma(f4(-4), d1, d3)
-    r, s = fma(f4(-1), d2, d4), fma(f4(-1), d1, d3)
-    store(out, j, fma(f4(4), d0, fma(f4(-5), d2, d4)))
-    store(out, j + step, fma(f4(1), q, p))
-    store(out, j + 2 * step, fma(f4(-1), q, p))
-    store(out, j + 3 * step, fma(f4(2), s, r))
-    store(out, j + 4 * step, fma(f4(-2), s, r))
-    store(out, j + 5 * step, fma(f4(4), d1, fma(f4(-5), d3, d5)))
 
 
 @compiled()
@@ -90,50 +83,6 @@ def out_of(m: int, x: Any, i: int, gap: int, out: Any, j: int, step: int, bias: 
 def points(m: int) -> int:
     """Products for m outputs of a filter with 3 taps; 1 without taps."""
     return m + 2 if m > 1 else 1
-
-
-@compiled()
-def _first(t: int, m: int, gap: int) -> int:
-    """The first output of tile t of an axis: `gap` tiles lie interleaved, and reach over m·gap outputs."""
-    return t // gap * m * gap + t % gap
-
-
-# --- reading --------------------------------------------------------------------------------------------------------
-
-
-@compiled()
-def _column(x: Any, at: int, gap: int, count: int, strip: Any, to: int, present: bool) -> None:
-    """All channels of one sample."""
-    for c in range(count):
-        strip[to + c] = x[at + c * gap] if present else f4(0)
-
-
-@compiled()
-def _gather(x: Any, row: int, columns: Any, p0: int, p1: int, shape: Any, strip: Any, to: int, wide: int) -> None:
-    """Samples p0 … p1 − 1 of one row, channels innermost; row < 0 or columns[p] < 0 says that they are absent."""
-    count, gap = shape[CHANNELS], shape[HEIGHT] * shape[WIDTH]
-    lo, hi, size = max(p0, shape[INSIDE]), min(p1, shape[BEYOND]), lanes(x)
-    if row < 0 or hi - lo < size:
-        lo = hi = p1
-    whole = count // size * size
-    for p in range(p0, lo):
-        _column(x, row + columns[p], gap, count, strip, to + (p - p0) * wide, row >= 0 and columns[p] >= 0)
-    for c in range(0, whole, size):
-        for start in range(lo, hi, size):
-            p = min(start, hi - size)
-            turn(x, row + columns[p] + c * gap, gap, strip, to + (p - p0) * wide + c, wide)
-    for p in range(lo, hi):
-        _column(x, row + columns[p] + whole * gap, gap, count - whole, strip, to + (p - p0) * wide + whole, True)
-    for p in range(hi, p1):
-        _column(x, row + columns[p], gap, count, strip, to + (p - p0) * wide, row >= 0 and columns[p] >= 0)
-
-
-@compiled()
-def _clear(strip: Any, places: int, count: int, wide: int) -> None:
-    """Zero the channels that fill up the vectors: the memory may hold NaN of another block, and NaN·0 is NaN."""
-    for p in range(places):
-        for c in range(p * wide + count, (p + 1) * wide):
-            strip[c] = 0
 
 
 @compiled()
@@ -179,7 +128,7 @@ def _tiles(
     size, a1, a2, n = lanes(v), points(down), points(across), len(segments) // 2
     for k in range(tiles * n):
         j, s = k // n, k % n
-        first = (segments[2 * s] * columns + segments[2 * s + 1] * gap + _first(j, across, gap)) * wide
+        first = (segments[2 * s] * columns + segments[2 * s + 1] * gap + first_of(j, across, gap)) * wide
         for c in range(0, wide, size):
             at = first + c
             for b in range(a2):
@@ -266,7 +215,7 @@ def _outputs(
             at = (b * padded + t) * PANEL
             out_of(down, m, at, a2 * padded * PANEL, scratch, b * PANEL, a2 * PANEL, zero)
         for r in range(down):
-            to = ((t // broad * down + r) * width + _first(t % broad, across, gap)) * PANEL
+            to = ((t // broad * down + r) * width + first_of(t % broad, across, gap)) * PANEL
             out_of(across, scratch, r * a2 * PANEL, PANEL, y, to, gap * PANEL, bias)
             for s in range(across):
                 check = fma(f4(0), load(y, to + s * gap * PANEL, zero), check)
@@ -280,7 +229,7 @@ def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any, start: 
     first, outs = box[2] * shape[ACROSS] * shape[GAP], min(PANEL, shape[OUTS] - o * PANEL)
     n = min(width, shape[OUT_WIDTH] - first)
     for g in range(box[0], box[1]):
-        image, low = g // shape[LINES], _first(g % shape[LINES], down, gap)
+        image, low = g // shape[LINES], first_of(g % shape[LINES], down, gap)
         for r in range(down):
             if low + r * gap < shape[OUT_HEIGHT]:
                 to = start + (image * shape[GROUPS] * shape[OUTS] + o * PANEL) * step
@@ -316,14 +265,14 @@ def _box(
     step = shape[GROUPS] * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
     if found < 0:
         found = 0
-        _clear(strip, high * span, shape[CHANNELS], wide)
+        clear_rest(strip, high * span, shape[CHANNELS], wide)
         for g in range(box[0], box[1]):
-            image, low, t = g // shape[LINES], _first(g % shape[LINES], down, shape[LOW_GAP]), (g - box[0]) * broad
+            image, low, t = g // shape[LINES], first_of(g % shape[LINES], down, shape[LOW_GAP]), (g - box[0]) * broad
             for a in range(high):
                 row = rows[low + a * shape[LOW_GAP]]
                 at = first + image * step + row * shape[WIDTH] if row >= 0 else -1
                 p0 = box[2] * across * gap
-                _gather(x, at, columns, p0, p0 + span, shape, strip, a * span * wide, wide)
+                gather(x, at, columns, p0, p0 + span, shape, shape[CHANNELS], strip, a * span * wide, wide)
             found = _quiet(strip, span, shape[CHANNELS], wide, down, shape, width, (g - box[0]) * down, quiet, found)
             _tiles(strip, span, wide, down, across, gap, broad, t, pitch, segments, work, v, like)
     bad = False

@@ -27,6 +27,7 @@ class Charges:
     weight : one transformed weight read by one block of tiles, in units of copy32
     streamed : what a second core adds to the time of reading these weights, which it cannot share
     task : one block, in units of tile
+    pair : the 16 sums of two channels of a weights' gradient, taken back to nine taps, in units of copy32
     segmented : the whole of a Winograd layer with more than three taps; less is not worth its weaker promise
     """
 
@@ -38,6 +39,7 @@ class Charges:
     weight: float = 0.45
     streamed: float = 0.4
     task: float = 0.5
+    pair: float = 33.0
     segmented: float = 1.15
     provenance: str = "AMD EPYC, Zen 3, 2 cores, numba 0.68; November 2026; fitted by hand to benchmarks/layers.py"
 
@@ -91,3 +93,19 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
     )
     seconds *= c.segmented if len(blocks.segments) > 1 else 1.0
     return seconds, products, 4 * points * filled(tiles) * (wide + 32), seconds + weights * c.streamed
+
+
+def winograd_gradient(problem: Problem, cut: Any) -> float:
+    """Seconds on one core of the weights' gradient by F(2, 3)."""
+    m, c = cost.machine(), CHARGES
+    samples = problem.groups * problem.channels_in * prod(problem.signal)
+    outs = problem.groups * problem.channels_out * prod(problem.outputs)
+    moved = 2 * samples * cut.shares[0] + outs * cut.shares[1]
+    pairs = problem.groups * prod(cut.channels) * cut.parts
+    return float(
+        cut.products * m.mac32 * c.product
+        + cut.transformed * m.mac32 * c.transform
+        + moved * m.copy32 * c.turn
+        + pairs * m.copy32 * c.pair
+        + cut.tasks * cut.chain * m.tile * c.task
+    )

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from firconv import cost, planner, threads
-from firconv.nn import outer, words
+from firconv.nn import outer, winograd_gradient, words
 from firconv.nn.engine import Bank, Engine, facts, renormalised
 from firconv.nn.words import Words
 from firconv.planner import Candidate
 from firconv.problem import Ints, Problem, taps_adjoint
 
-Runner = Callable[[np.ndarray, np.ndarray, np.ndarray, int], None]
+Runner = Callable[[np.ndarray, np.ndarray, np.ndarray, int], bool]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class GradientMethod:
     """One algorithm for the weights' gradient of a layer.
 
     ``candidate(problem)`` costs it for the layer's forward problem, or is None; ``runner(problem)(gy, x, gw, workers)``
-    fills gw (O, C/groups, *K), all of the problem's dtype.
+    fills gw (O, C/groups, *K), all of the problem's dtype, and says whether gw is known to be finite.
     """
 
     name: str
@@ -38,7 +38,10 @@ class GradientMethod:
 
 
 #: In addition to the engine.
-METHODS: tuple[GradientMethod, ...] = (GradientMethod("gemm", outer.candidate, outer.Outer),)
+METHODS: tuple[GradientMethod, ...] = (
+    GradientMethod("winograd", winograd_gradient.candidate, winograd_gradient.Gradient),
+    GradientMethod("gemm", outer.candidate, outer.Outer),
+)
 
 
 @lru_cache(maxsize=64)
@@ -71,15 +74,15 @@ def of_weights(call: Words, gy: np.ndarray, x: np.ndarray, method: str, workers:
     gy, x = gy.astype(kinds[1], copy=False), x.astype(kinds[0], copy=False)
     gw = np.empty(call.shape, problem.dtype)
     if run is not None:
-        run(np.ascontiguousarray(gy), np.ascontiguousarray(x), gw, count)
-        if np.isfinite(gw).all() or np.isfinite(gy).all():
+        finite = run(np.ascontiguousarray(gy), np.ascontiguousarray(x), gw, count)
+        if finite or np.isfinite(gw).all() or np.isfinite(gy).all():
             return gw
         method = "direct"  # absent samples are zeros to the others, and a gradient that is not finite met them
     _through_engine(call, problem, (gy, x, gw), method, count)
     return gw
 
 
-def _fast(call: Words, problem: Problem, method: str) -> GradientMethod | None:
+def _fast(call: Words | str, problem: Problem, method: str) -> GradientMethod | None:
     """The algorithm asked for, or the cheapest that applies, or None for the engine.
 
     Raises
@@ -97,6 +100,20 @@ def _fast(call: Words, problem: Problem, method: str) -> GradientMethod | None:
         return known[method]
     found = [(c.shared, m.name) for m in METHODS if (c := m.candidate(problem)) is not None]
     return known[min(found)[1]] if found and method == "auto" else None
+
+
+def chosen(problem: Problem) -> str:
+    """What ``auto`` takes for the gradient of a layer: a method above, or the engine.
+
+    Examples
+    --------
+    >>> from firconv import nn
+    >>> w = np.ones((64, 64, 3, 3), np.float32)
+    >>> [chosen(nn.plan(((1, 64, 56, 56), np.float32), w, stride=s).problem) for s in (1, 2)]
+    ['winograd', 'gemm']
+    """
+    fast = _fast("chosen(problem)", problem, "auto")
+    return "engine" if fast is None else fast.name
 
 
 def _through_engine(call: Words, problem: Problem, arrays: Any, method: str, workers: int) -> None:

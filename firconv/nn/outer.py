@@ -52,8 +52,8 @@ class Shares:
 class Outer:
     """How one layer's gradient is cut, as rows of numbers for ``kernels.outer``, which names them.
 
-    Called, it fills gw (O, C/groups, *K). Samples between two rows are in no sum, so NaN stays with the weights that
-    meet it.
+    Called, it fills gw (O, C/groups, *K), and says that it does not know whether gw is finite. Samples between two rows
+    are in no sum, so NaN stays with the weights that meet it.
     """
 
     def __init__(self, problem: Problem):
@@ -192,7 +192,7 @@ class Outer:
 
     # ── running ──
 
-    def __call__(self, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> None:
+    def __call__(self, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> bool:
         from firconv.kernels import outer as kernel
 
         if self.extended:
@@ -218,6 +218,7 @@ class Outer:
         threads.run(work, range(min(workers, len(self.tasks))), workers)
         if totals is not None:
             self._totals.append(totals)
+        return False
 
     def _room(self, parted: bool) -> tuple[np.ndarray, ...]:
         """Samples of a block, a panel, and the sums of a task, for one worker."""

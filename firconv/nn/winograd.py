@@ -165,12 +165,12 @@ class Winograd:
         b, axes = self.blocks, self.blocks.axes
         self.transformed = np.stack([kernel.weights(w, b.down, b.across) for w in _segmented(weights)])
         last = b.segments[-1]
-        rows = _index(axes[1], (b.down * -(-b.lines // b.gaps[0]) + last[0] + 2) * b.gaps[0])
-        columns = _index(axes[2], (b.across * b.wide + last[1] + 2) * b.gaps[1])
-        inside = _inside(columns)
+        rows = index(axes[1], (b.down * -(-b.lines // b.gaps[0]) + last[0] + 2) * b.gaps[0])
+        columns = index(axes[2], (b.across * b.wide + last[1] + 2) * b.gaps[1])
+        ends = inside(columns)
         shape = np.array([
             problem.channels_in, axes[1].signal, axes[2].signal, problem.channels_out, axes[1].outputs,
-            axes[2].outputs, b.down, b.across, *b.gaps, b.lines, b.tiles, *inside, problem.groups,
+            axes[2].outputs, b.down, b.across, *b.gaps, b.lines, b.tiles, *ends, problem.groups,
             axes[1].lattice.taps, axes[2].lattice.taps,
         ], np.int64)  # fmt: skip
         self.room = kernel.room(b.rows, b.columns, problem.channels_in, b.down, b.across, b.gaps[1], b.segments)
@@ -241,7 +241,7 @@ def _segmented(weights: np.ndarray) -> np.ndarray:
     return np.concatenate(parts, axis=2)
 
 
-def _index(axis: Axis, count: int) -> np.ndarray:
+def index(axis: Axis, count: int) -> np.ndarray:
     """Which sample lies at every place that the tiles of an axis read; −1 where it is absent."""
     places = np.arange(count, dtype=np.int64) + axis.lattice.base
     reach = axis.lattice.base + axis.places  # beyond the last output: read by tiles, used by none
@@ -250,7 +250,7 @@ def _index(axis: Axis, count: int) -> np.ndarray:
     return np.where(places < reach, index, -1)
 
 
-def _inside(columns: np.ndarray) -> Ints:
+def inside(columns: np.ndarray) -> Ints:
     """From where to where columns follow each other."""
     lo, hi = plain(columns[None], 1)
     return int(lo), int(hi)
