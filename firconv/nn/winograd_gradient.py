@@ -31,6 +31,7 @@ MOST = 1e36  # the transforms of larger samples might overflow
 TILES = 56  # of a block: their transforms stay in the second-level cache
 WIDEST = 128  # channels of a share
 CHAIN = 64  # blocks of a part: longer chains would lose digits
+SHARES = 4  # tasks at the least
 
 
 def serves(problem: Problem) -> bool:
@@ -121,7 +122,7 @@ def best(problem: Problem) -> Cut | None:
     steps = product(_pieces(channels[0], 16), _pieces(channels[1], 6))
     found = [Cut(tiles, channels, s, parts) for s in steps for parts in range(few, min(few + TASKS, most) + 1)]
     found = [cut for cut in found if cut.chain <= CHAIN]
-    some = [cut for cut in found if cut.tasks >= winograd.SHARES]
+    some = [cut for cut in found if cut.tasks >= SHARES]
     return min(some or found, key=lambda cut: cut.cost, default=None)
 
 
