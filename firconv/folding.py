@@ -55,14 +55,14 @@ def _stretch(touched: np.ndarray, row: np.ndarray, column: np.ndarray,
 
 
 class Fold:
-    """Eᵀ of one axis, with samples lo … hi of the extended signal read by any tap."""
+    """Eᵀ of one axis, with samples lo … hi of the extended signal read by any tap; none beyond a `closed` axis."""
 
-    def __init__(self, problem: Problem, axis: int) -> None:
+    def __init__(self, problem: Problem, axis: int, closed: bool = False) -> None:
         ends, n = problem.boundary[axis], problem.signal[axis]
         first, last = reads(problem, axis)
         self.n = n
-        self.lo = 0 if ends[0].absent else min(first, 0)
-        self.hi = n if ends[1].absent else max(last + 1, n)
+        self.lo = 0 if ends[0].absent or closed else min(first, 0)
+        self.hi = n if ends[1].absent or closed else max(last + 1, n)
         self.strips = [Strip(ends, n, lo, hi) for lo, hi in ((self.lo, 0), (n, self.hi)) if lo < hi]
 
     def __call__(self, g: np.ndarray, axis: int) -> np.ndarray:

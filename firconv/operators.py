@@ -69,7 +69,8 @@ class FIROperator(LinearOperator):
         self._starts, self._ratio = layout.starts, _ratios(fir, self._problem, mode, keywords)
         self._method, self._workers, self._boundary = method, workers, boundary
         self._kind, self._fir, self._mode, self._keywords = kind, fir, mode, keywords
-        self._folds = [Fold(self._problem, axis) for axis in range(len(self.signal))]
+        self._circles = [_circular(self._problem, axis) for axis in range(len(self.signal))]
+        self._folds = [Fold(self._problem, axis, circle) for axis, circle in enumerate(self._circles)]
         self._plans: dict[Any, Callable[..., np.ndarray]] = {}
         super().__init__(np.result_type(kind, fir.taps.dtype), (int(np.prod(self.outputs)), int(np.prod(self.signal))))
 
@@ -101,6 +102,7 @@ class FIROperator(LinearOperator):
         The strips of axis a hold, of the axes before it, only the signal's samples, and of those after it, all that is
         read, which is folded first: so every sample of the extended signal comes in once. A signal
         of fewer than SMALL samples is not worth the calls: all that is read comes in one, and is folded and copied.
+        A circular axis needs neither: the outputs repeat as the signal does.
         """
         inside = [(0, n) for n in self.signal]
         read = [(fold.lo, fold.hi) for fold in self._folds]
@@ -142,9 +144,10 @@ class FIROperator(LinearOperator):
         windows = [(lo * u - t, (hi - 1) * u - t + 1) for (lo, hi), u, t in zip(box, p.up, self._starts, strict=True)]
         skip = first * p.down[turn[0]]
         windows[turn[0]] = windows[turn[0]][0] - skip, windows[turn[0]][1] - skip
-        turned = [[v[a] for a in turn] for v in (windows, h.origins, p.down, p.up, p.dilation)]
+        ends = ["wrap" if circle else "zero" for circle in self._circles]
+        turned = [[v[a] for a in turn] for v in (windows, h.origins, p.down, p.up, p.dilation, ends)]
         return plan((shape, kind), h.taps.transpose(turn), turned[0], self._method, origin=turned[1], up=turned[2],
-                    down=turned[3], dilation=turned[4])
+                    down=turned[3], dilation=turned[4], boundary=turned[5])
 
     def _strip(self, shape: Ints, kind: np.dtype, axis: int, box: list[tuple[int, int]]) -> Callable[..., Any]:
         """Wᴴ for a strip along an axis, of the few outputs that read it, with that axis first: no row is short."""
@@ -162,6 +165,12 @@ class FIROperator(LinearOperator):
             return np.moveaxis(part(few, workers=1), 0, axis)
 
         return strip
+
+
+def _circular(problem: Problem, axis: int) -> bool:
+    """True where wrapping around makes one period of outputs of one of samples: Eᴴ·Wᴴ is a circular filter itself."""
+    wraps = all(rule.name == "wrap" for rule in problem.boundary[axis])
+    return wraps and problem.up[axis] == problem.down[axis] == 1 and problem.outputs[axis] == problem.signal[axis]
 
 
 def _described(name: str, fir: FIR, shape: int | Sequence[int], mode: Any, boundary: Any, keywords: dict[str, Any],

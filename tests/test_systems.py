@@ -289,6 +289,12 @@ def test_adjoint_of_large_signals_takes_strips(monkeypatch):
                 assert agree(FIR(RNG.uniform(0.5, 1.5, (3, 4)), origin), (6, 7), mode, boundary) is not None
 
 
+def test_the_adjoint_of_a_circular_filter_is_one():
+    fir, y = FIR(RNG.normal(size=(3, 4)), (1, 3)), RNG.normal(size=(6, 7))
+    np.testing.assert_array_equal(fir.operator((6, 7), boundary="wrap").rmatvec(y.ravel()).reshape(6, 7),
+                                  fir.H(y, boundary="wrap"))
+
+
 def test_matrix_is_toeplitz_or_circulant():
     fir = FIR([1, 2, 3], 1)
     from scipy.linalg import circulant, toeplitz
