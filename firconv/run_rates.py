@@ -25,9 +25,14 @@ BYTES, SIDE = 32, 8
 def serves(taps: DirectTaps, pairs: bool) -> bool:
     """True for one filter along the last axis, with `up` or `down`, whose outputs read samples one after the other."""
     lattices = taps.lattices[: len(taps.lattices) - pairs]
-    if taps.weights.shape[:2] != (1, 1) or not lattices or not all(a.idle for a in lattices[:-1]):
+    if taps.weights.shape[:2] != (1, 1) or not lattices or not all(_untouched(a) for a in lattices[:-1]):
         return False
     return not lattices[-1].plain and lattices[-1].up % lattices[-1].dilation == 0
+
+
+def _untouched(a: Lattice) -> bool:
+    """True for an axis of unit stride with one tap; where up equals down, some taps meet samples and others none."""
+    return a.idle and a.taps == a.up == a.down == 1
 
 
 class Tables:

@@ -115,6 +115,20 @@ def test_streams_have_the_bits_of_the_whole():
         assert np.concatenate([*parts, stream.flush()]).tobytes() == plan(x).tobytes()
 
 
+@pytest.mark.parametrize("boundary", ["zero", "symmetric"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_strides_along_another_axis(count, boundary):
+    """Up and down alike make an axis look untouched, of which one tap meets samples, or none."""
+    rng = np.random.default_rng(count)
+    x, h = rng.standard_normal((8, 9)), rng.standard_normal((count, 3))
+    for first in range(4):
+        words = {"boundary": boundary, "up": (2, 1), "down": (2, 2), "dilation": (3, 1)}
+        got, wanted = (
+            firconv.convolve(x, h, [(first, first + 5), "full"], method, **words) for method in ("direct", "reference")
+        )
+        np.testing.assert_allclose(got, wanted, atol=1e-13)
+
+
 def test_what_it_does_not_serve():
     x, h = np.ones((40, 40), "f"), np.ones(5, "f")
 
