@@ -225,7 +225,8 @@ def test_an_interrupted_caller_leaves_threads_behind_that_are_made_anew():
             start.wait(20)
             if threading.current_thread() is not threading.main_thread():
                 until.wait(20)
-        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+        me = threading.get_ident()
+        threading.Timer(0.3, signal.pthread_kill, [me, signal.SIGINT]).start()
         try:
             threads.run(task, range(2), 2)
         except KeyboardInterrupt:
