@@ -218,5 +218,6 @@ def _images(
     grid: Any, taps: DirectTaps, x: np.ndarray, out: np.ndarray, memory: np.ndarray, target: np.ndarray
 ) -> None:
     """Rows along the last two filtered axes as images, one call for each image and tap of the axes around them."""
+    offsets = np.empty(taps.weights[0, 0].size, np.int64)
     for call in taps.images(x, out):
-        grid(memory, target, *call)
+        grid(memory, target, *call, offsets)

@@ -56,11 +56,13 @@ class Images:
 
         kernel, taps = (images.images, tables.taps) if self.passes is None else (images.passes, self.passes)
         memory, target, counter = tiles.flat(x), tiles.flat(out), np.zeros(1, np.int64)
+        count = max(prod(t.shape[-2:]) for t in taps)
         workers = min(grid.workers, tables.tasks)
 
         def work(_: int) -> None:
             room = np.empty(tables.room, self.taps.weights.dtype)
-            kernel(memory, target, *tables.where, *taps, *tables.sizes, room, room, counter)
+            places = np.empty(count, np.int64)
+            kernel(memory, target, *tables.where, *taps, *tables.sizes, room, room, places, counter)
 
         threads.run(work, range(workers), workers)
 

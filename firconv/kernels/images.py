@@ -15,8 +15,9 @@ from numba import boolean, int64
 from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.direct import INDEX, furthest, pair, row, sample, segments
-from firconv.kernels.lanes import clear, copy, lanes, load, load_part, spread, store, store_part, width
+from firconv.kernels.lanes import clear, copy, lanes, least, load, load_part, most, spread, store, store_part, width
 
+PLACES = mutable(int64)
 NEAR = 200_000  # bytes of samples that stay in the second-level cache; strips for the first level gained nothing
 
 
@@ -35,11 +36,11 @@ def _band(
     weights: Any, offsets: Any, lag: int, accumulate: bool, zero: Any,
 ) -> None:  # fmt: skip
     """Two rows of n outputs, `low` apart, from samples `shift` apart; the last block ends with the row."""
-    size, taps = width(zero), len(offsets)
+    size, taps = width(zero), weights.size
     end = n - size
     a_end, b_end = _begin(out, to + end, zero, accumulate), _begin(out, to + low + end, zero, accumulate)
     for start in range(0, n, size):
-        j = min(start, end)
+        j = least(start, end)
         p, a, b = at + j, a_end, b_end
         if j == start:
             a, b = _begin(out, to + j, zero, accumulate), _begin(out, to + low + j, zero, accumulate)
@@ -56,7 +57,7 @@ def _few(
     """A band narrower than `zero`: its sums read and compute on beyond the rows, in memory that must be there."""
     a = load_part(out, to, zero, n) if accumulate else zero
     b = load_part(out, to + low, zero, n) if accumulate else zero
-    a, b = pair(x, at, at + shift, weights, offsets, 0, len(offsets), lag, a, b)
+    a, b = pair(x, at, at + shift, weights, offsets, 0, weights.size, lag, a, b)
     store_part(out, to, a, n)
     store_part(out, to + low, b, n)
 
@@ -69,7 +70,7 @@ def _samples(
     for _ in range(1 if low == 0 else 2):
         for j in range(n):
             acc = out[to + j] if accumulate else weights.dtype.type(0)
-            out[to + j] = sample(x, at + j, weights, offsets, 0, len(offsets), acc)
+            out[to + j] = sample(x, at + j, weights, offsets, 0, weights.size, acc)
         at += shift
         to += low
 
@@ -77,22 +78,22 @@ def _samples(
 @compiled(inline=False)
 def _image(
     x: Any, out: Any, x_row: int, out_row: int, count: int, out_pitch: int, n: int,
-    weights: Any, pitch: int, step: int, accumulate: bool,
+    weights: Any, pitch: int, step: int, accumulate: bool, offsets: Any,
 ) -> None:  # fmt: skip
     """An image: out[out_row + r·out_pitch + j] = Σ_ky Σ_kx weights[ky, kx] · x[x_row + (r + ky)·pitch + kx·step + j].
 
     r runs over 0 … count − 1 and j over 0 … n − 1; step is 1 for grey images, the number of channels for interleaved
     ones. With `accumulate` the sums go on from what `out` holds. Columns are done in strips whose samples stay in the
     second-level cache from one pair of rows to the next; the last of an odd number of rows is a pair of halves.
+    `offsets` is memory for a number per tap.
     """
     ky, kx = weights.shape
     one, zero = lanes(x), weights.dtype.type(0)
     wide, narrow = spread(zero, 6, 1), spread(zero, 2, 1)
-    offsets = np.empty(ky * kx, np.int64)
     for c in range(ky * kx):
         offsets[c] = c // kx * pitch + c % kx * step
-    reach = max(0, (ky - 1) * pitch) + max(0, (kx - 1) * step) + 2 * one
-    strip = max(1, NEAR // ((ky + 1) * 6 * one * x.itemsize)) * 6 * one
+    reach = most((ky - 1) * pitch, 0) + most((kx - 1) * step, 0) + 2 * one
+    strip = most(NEAR // ((ky + 1) * 6 * one * x.itemsize), 1) * 6 * one
     start = 0
     while start < n:
         m = strip if n - start >= strip + 6 * one else n - start
@@ -107,20 +108,20 @@ def _image(
                 _band(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, wide)
             elif size >= 2 * one:
                 _band(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, narrow)
-            elif at + max(0, shift) + reach <= len(x):
+            elif at + most(shift, 0) + reach <= len(x):
                 _few(x, out, at, to, size, shift, low, weights, offsets, lag, accumulate, narrow)
             else:
                 _samples(x, out, at, to, size, shift, low, weights, offsets, accumulate)
         start += m
 
 
-@compiled(lambda t: (const(t), mutable(t), int64, int64, int64, int64, int64, const(t, 2), int64, int64, boolean))
+@compiled(lambda t: (const(t), mutable(t), *(int64,) * 5, const(t, 2), int64, int64, boolean, PLACES))
 def grid(
     x: Any, out: Any, x_row: int, out_row: int, count: int, out_pitch: int, n: int,
-    weights: Any, pitch: int, step: int, accumulate: bool,
+    weights: Any, pitch: int, step: int, accumulate: bool, offsets: Any,
 ) -> None:  # fmt: skip
     """`_image`, for Python."""
-    _image(x, out, x_row, out_row, count, out_pitch, n, weights, pitch, step, accumulate)
+    _image(x, out, x_row, out_row, count, out_pitch, n, weights, pitch, step, accumulate, offsets)
 
 
 # --- bands of images ------------------------------------------------------------------------------------------------
@@ -131,8 +132,8 @@ def _read(
     x: Any, at: int, pitch: int, rows: Any, r: int, count: int, columns: Any, c: int, n: int, lo: int, hi: int, out: Any
 ) -> None:  # fmt: skip
     """`count` rows of n samples from row r and column c of the maps; the places lo … hi − 1 are neighbours in x."""
-    lo = min(n, max(0, lo - c))
-    hi = max(lo, min(n, hi - c))
+    lo = least(n, most(lo - c, 0))
+    hi = most(least(n, hi - c), lo)
     for i in range(count):
         row, to = rows[r + i], i * n
         if row < 0:
@@ -150,12 +151,12 @@ def _read(
 @compiled(
     lambda t: (
         const(t), mutable(t), const(int64, 2), INDEX, INDEX, const(t, 3), INDEX, INDEX, INDEX, INDEX, const(t),
-        mutable(t), mutable(int64),
+        mutable(t), PLACES, PLACES,
     )
 )  # fmt: skip
 def images(
     x: Any, out: Any, starts: Any, to: Any, first: Any, weights: Any, rows: Any, columns: Any, bands: Any, shape: Any,
-    near: Any, room: Any, counter: Any,
+    near: Any, room: Any, places: Any, counter: Any,
 ) -> None:  # fmt: skip
     """Correlate bands of images, from the counter on until there is none left.
 
@@ -173,6 +174,7 @@ def images(
     shape : lo, hi of the output rows that need no extension, and of the output columns; steps in x along rows and
         columns of taps, in out along rows; outputs in a row
     near, room : the same memory, to read and to write: what the largest part at an end reads, and two vectors
+    places : memory for a number per tap of an image
     counter : the number of bands that were taken; shared by the workers
     """
     lines = len(bands) - 1
@@ -200,7 +202,8 @@ def images(
                     _read(x, at, pitch, rows, r, count + ky - 1, columns, lo, wide, left, right, room)
                 source = x if there else near
                 where, gap = (at + rows[r] * pitch + columns[lo], pitch) if there else (at - at, wide)
-                _image(source, out, where, target, count, out_pitch, hi - lo, weights[first[i] + s], gap, step, more)
+                w = weights[first[i] + s]
+                _image(source, out, where, target, count, out_pitch, hi - lo, w, gap, step, more, places)
                 more = True
             if not more:
                 for j in range(count):
@@ -211,12 +214,12 @@ def images(
 @compiled(
     lambda t: (
         const(t), mutable(t), const(int64, 2), INDEX, const(t, 2), const(t), INDEX, INDEX, INDEX, INDEX, const(t),
-        mutable(t), mutable(int64),
+        mutable(t), PLACES, PLACES,
     )
 )  # fmt: skip
 def passes(
     x: Any, out: Any, starts: Any, to: Any, down: Any, across: Any, rows: Any, columns: Any, bands: Any, shape: Any,
-    near: Any, room: Any, counter: Any,
+    near: Any, room: Any, places: Any, counter: Any,
 ) -> None:  # fmt: skip
     """Correlate bands of images with the column `down` (ky, 1) and then with the row `across`.
 
@@ -233,7 +236,7 @@ def passes(
     reach = furthest(offsets)
     tall = 0
     for b in range(lines):
-        tall = max(tall, bands[b + 1] - bands[b])
+        tall = most(bands[b + 1] - bands[b], tall)
     middle = np.empty(tall * wide + 2 * lanes(x), x.dtype)
     t = take(counter)
     while t < len(to) * lines:
@@ -245,7 +248,7 @@ def passes(
             _read(x, at, pitch, rows, r, count + ky - 1, columns, left, plain, left, left + plain, room)
         source = x if there else near
         where, gap = (at + rows[r] * pitch + columns[left], pitch) if there else (at - at, plain)
-        _image(source, middle, where, left, count, wide, plain, down, gap, 1, False)
+        _image(source, middle, where, left, count, wide, plain, down, gap, 1, False, places)
         for j in range(count):
             line = j * wide
             for k in range(left):

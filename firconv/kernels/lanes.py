@@ -15,6 +15,7 @@ every lane and for scalars too, or a product and a sum on processors that have n
     fnma(w, v, acc)             acc − w·v
     fma2(x, i, w, a, u, b)      w·v + a and u·v + b for v = load(x, i, a): one load serves two sums
     top(v, m)                   the larger of both, lane by lane; NaN where either is NaN
+    least(i, j), most(i, j)     the smaller and the larger of two indices; `min` and `max` are compiled for every kernel
     ratio(a, b)                 the quotient a/b, lane by lane
     evens(a, b)                 every second lane of a single vector a and of b behind it, as one vector
     item(x, i), put(out, i, v)  one sample
@@ -139,6 +140,16 @@ def top(v: Any, m: Any) -> Any:
         return v if v > m or v != v else m
 
 
+def least(i: int, j: int) -> int:
+    """The smaller of two indices."""
+    return min(i, j)
+
+
+def most(i: int, j: int) -> int:
+    """The larger of two indices."""
+    return max(i, j)
+
+
 def ratio(a: Any, b: Any) -> Any:
     """The quotient of two vectors."""
     with np.errstate(all="ignore"):
@@ -207,6 +218,8 @@ type_callable(fma)(lambda context: lambda w, v, acc: acc)
 type_callable(fnma)(lambda context: lambda w, v, acc: acc)
 type_callable(fma2)(lambda context: lambda x, i, w, a, u, b: types.UniTuple(a, 2))
 type_callable(top)(lambda context: lambda v, m: m)
+type_callable(least)(lambda context: lambda i, j: types.intp)
+type_callable(most)(lambda context: lambda i, j: types.intp)
 type_callable(ratio)(lambda context: lambda a, b: a)
 type_callable(evens)(lambda context: lambda a, b: a if a.width == 1 else None)
 type_callable(turn)(lambda context: lambda x, i, gap, out, j, step: types.none)
@@ -306,6 +319,16 @@ def _larger(builder: Any, v: Any, m: Any) -> Any:
 @lower_builtin(top, types.Number, types.Number)
 def _lower_top_scalar(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return _larger(builder, *args)
+
+
+@lower_builtin(least, types.Integer, types.Integer)
+def _lower_least(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.select(builder.icmp_signed("<", *args), *args)
+
+
+@lower_builtin(most, types.Integer, types.Integer)
+def _lower_most(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.select(builder.icmp_signed(">", *args), *args)
 
 
 def _lane_by_lane(builder: Any, args: Any, word: Any) -> Any:
