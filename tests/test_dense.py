@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from firconv import nn
+from firconv.kernels import strips
 from firconv.nn import costs, dense, geometry, outer, plans, recalled
 from firconv.nn.words import Words
 
@@ -123,6 +124,29 @@ def test_blocks_cover_every_output_once_and_fit_the_cache(shape, kernel, words):
             strip = (b.images[1] - b.images[0]) * problem.channels_in * shaped.phases * np.prod(shaped.places(b))
             assert strip * 4 <= 2 << 20 or not shaped.busy
         assert (seen == 1).all()
+
+
+@numba.njit
+def copied(x, planes, rows, columns, plain, shape, box, out):
+    """The part of the kernels, as a function that can be called."""
+    strips.copied(x, planes, rows, columns, plain, shape, box, out)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+@pytest.mark.parametrize("wide", [1, 2, 7, 8, 9, 17])
+def test_rows_are_copied_without_a_trace_of_the_vectors_that_overrun_them(wide, step):
+    """Rows of every length, with absent samples around them, and a signal that ends with the last of them."""
+    channels, high, places = 3, 4, wide + 3
+    x = RNG(wide).standard_normal((channels, high, (wide - 1) * step + 1)).astype(np.float32)
+    columns = np.concatenate([[-1], np.arange(wide) * step, [-1, -1]])
+    rows = np.array([-1, 0, 2, 3, -1])
+    size = len(rows) * places
+    shape = [x.size, x[0].size, x[0].size, x.shape[2], 1, 1, 1, step, channels * size, size, 1, len(rows), places]
+    out = np.full(channels * size + 16, np.nan, np.float32)
+    copied(x.reshape(-1), np.zeros(1, np.int64), rows, columns, np.array([1, wide + 1]), np.array(shape),
+           np.array([0, 1, 0, channels, 1, len(rows), places, 0, 0, 0]), out)  # fmt: skip
+    wanted = np.where((rows[:, None] < 0) | (columns < 0), 0, x[:, rows][:, :, columns])
+    assert np.array_equal(out[: channels * size], wanted.reshape(-1)) and np.isnan(out[-8:]).all()
 
 
 def test_only_real_floating_point_layers():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from firconv.kernels.compiled import compiled
-from firconv.kernels.lanes import evens, fma, lanes, load, spread, store, turn, width
+from firconv.kernels.lanes import evens, fma, item, lanes, load, prefetch, put, spread, store, turn, width
 
 
 @compiled()
@@ -31,30 +31,36 @@ def turned(x: Any, at: int, gap: int, rows: int, count: int, out: Any, to: int, 
 def _picked(x: Any, at: int, columns: Any, first: int, lo: int, hi: int, out: Any, to: int) -> None:
     """out[to + j] = x[at + columns[first + j]] for j from lo to hi, zero where that is negative."""
     for j in range(lo, hi):
-        source = columns[first + j]
-        out[to + j] = x[at + source] if source >= 0 else 0
+        source = item(columns, first + j)
+        put(out, to + j, item(x, at + source) if source >= 0 else x.dtype.type(0))
 
 
 @compiled()
-def _stepped(x: Any, i: int, step: int, n: int, out: Any, to: int, like: Any) -> None:
-    """out[to + j] = x[i + j·step] for n samples: vectors for steps of one and two, if they end inside x."""
+def _stepped(x: Any, i: int, step: int, n: int, then: int, out: Any, to: int, like: Any) -> None:
+    """out[to + j] = x[i + j·step] for n samples; vectors, for steps of one and two, overrun the row's end.
+
+    Meanwhile the samples `then` behind these, the next channel's, are brought near.
+    """
     size = lanes(x)
-    if step == 1 and n >= size:
-        for start in range(0, n, size):
-            j = min(start, n - size)
+    whole = (n + size - 1) // size * size
+    if step == 1 and i + whole <= len(x):
+        for j in range(0, whole, size):
+            prefetch(x, i + j + then)
             store(out, to + j, load(x, i + j, like))
-    elif step == 2 and n >= size and i + 2 * n <= len(x):
-        for start in range(0, n, size):
-            j = min(start, n - size)
+    elif step == 2 and i + 2 * whole <= len(x):
+        for j in range(0, whole, size):
+            prefetch(x, i + 2 * j + then)
             store(out, to + j, evens(load(x, i + 2 * j, like), load(x, i + 2 * j + size, like)))
     else:
         for j in range(n):
-            out[to + j] = x[i + j * step]
+            put(out, to + j, item(x, i + j * step))
 
 
 @compiled()
 def copied(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any, box: Any, out: Any) -> None:
     """out[image, channel, part, plane, row, column] of the samples at these planes, rows and columns.
+
+    Vectors overrun a row; the next row is written over that, and behind the last one `out` has room for a vector more.
 
     Parameters
     ----------
@@ -65,7 +71,7 @@ def copied(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any,
     box : images n0, n1; channels c0, c1; places of the three axes; the first of them
     """
     like = spread(x.dtype.type(0), 1, 1)
-    deep, wide = box[5], box[6]
+    step, high, deep, wide = shape[7], box[4], box[5], box[6]
     for n in range(box[0], box[1]):
         for c in range(box[2], box[3]):
             to = (n - box[0]) * shape[8] + (c - box[2]) * shape[9]
@@ -75,19 +81,21 @@ def copied(x: Any, planes: Any, rows: Any, columns: Any, plain: Any, shape: Any,
                         first = sc * shape[12] + box[9]
                         lo = min(wide, max(0, plain[sc * 2] - box[9]))
                         hi = max(lo, min(wide, plain[sc * 2 + 1] - box[9]))
-                        for i in range(box[4]):
+                        start = columns[first + lo] if lo < hi else 0
+                        for i in range(high):
                             plane = planes[sp * shape[10] + box[7] + i]
+                            whole = n * shape[0] + c * shape[1] + plane * shape[2]
+                            line = sr * shape[11] + box[8]
                             for j in range(deep):
-                                row = rows[sr * shape[11] + box[8] + j]
+                                row = item(rows, line + j)
                                 if plane < 0 or row < 0:
-                                    for k in range(wide):
-                                        out[to + k] = 0
+                                    for k in range(0, wide, width(like)):
+                                        store(out, to + k, like)
                                 else:
-                                    at = n * shape[0] + c * shape[1] + plane * shape[2] + row * shape[3]
+                                    at = whole + row * shape[3]
                                     _picked(x, at, columns, first, 0, lo, out, to)
                                     if lo < hi:
-                                        start = at + columns[first + lo]
-                                        _stepped(x, start, shape[7], hi - lo, out, to + lo, like)
+                                        _stepped(x, at + start, step, hi - lo, shape[1], out, to + lo, like)
                                     _picked(x, at, columns, first, hi, wide, out, to)
                                 to += wide
 
