@@ -62,6 +62,24 @@ def test_rows_beyond_the_plane_are_left_out_of_the_sums(seed):
     assert np.array_equal(y, z, equal_nan=True)
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_columns_beyond_the_plane_are_left_out_of_the_sums(seed):
+    rng = np.random.default_rng([4, seed])
+    kind, most = (("f4", 56), ("f8", 28))[seed % 2]
+    dilation, columns = int(rng.integers(1, 3)), int(rng.integers(9 if seed % 5 else 1, most + 1))
+    kernel = (int(rng.integers(2, 6)), int(rng.integers(12, 40)))
+    reach = (kernel[1] - 1) * dilation
+    both = reach + int(rng.integers(most - most // 7 + 1, most + 1)) - columns
+    lo = int(rng.integers(0, both + 1))
+    x, w = (rng.standard_normal(s).astype(kind) for s in ((2, 2, 7, columns), (4, 1, *kernel)))
+    x[rng.random(x.shape) < 0.01] = np.inf
+    bias = rng.standard_normal(4).astype(kind) if seed % 3 else None
+    words = {"padding": ((2, 2), (lo, both - lo)), "dilation": (1, dilation), "groups": 2,
+             "boundary": ["zero", ("zero", "edge"), ("edge", "zero"), "antisymmetric"][seed % 4]}  # fmt: skip
+    y, z = (nn.conv(x, w, bias, method=method, **words) for method in ("depthwise", "direct"))
+    assert np.array_equal(y, z, equal_nan=True)
+
+
 def test_it_is_chosen_for_layers_of_networks():
     for channels, n, k in ((96, 112, 3), (96, 56, 7), (96, 56, 31), (512, 7, 3)):
         w = np.ones((channels, 1, k, k), np.float32)

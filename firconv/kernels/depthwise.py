@@ -8,8 +8,9 @@ output is the chain
     acc = 0;  acc = fma(w[0], x[0], acc);  …;  + bias          taps in the order of memory
 
 whatever the cut into rows and tasks. Where two rows have many taps beyond the first or last row of samples, these add
-nothing and are left out. A vector of outputs that reaches beyond a narrow row is stored whole: the next row writes over
-it, and the last row of a task stops.
+nothing and are left out, and so are the columns of taps where the first or last of seven vectors lies beyond a row of
+samples. A vector of outputs that reaches beyond a narrow row is stored whole: the next row writes over it, and the last
+row of a task stops.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from firconv.kernels.lanes import evens, fma, fma2, item, lanes, load, spread, s
 
 INDEX = const(int64)
 FEW = 64  # taps without samples that are not worth a call of their own
+FEWER = 4  # columns of taps without samples that are not worth loops of their own
 
 
 # --- one plane, extended --------------------------------------------------------------------------------------------
@@ -64,25 +66,29 @@ def _extend(
     x: Any, base: int, work: Any, row: int, count: int, rows: int, sizes: Any, row_at: Any, row_sign: Any, col_at: Any,
     col_sign: Any, zero: Any,
 ) -> None:  # fmt: skip
-    """The extended rows from `row` on, `count` of them, into the workspace (parts, rows, pitch)."""
-    columns, step, begin, end, pitch = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
+    """The extended rows from `row` on, `count` of them, into the workspace (parts, rows, pitch).
+
+    Columns that are absent for every row are 0 from the beginning and never written.
+    """
+    step, begin, end, pitch = sizes[1], sizes[2], sizes[3], sizes[4]
     none = work.dtype.type(0)
     for part in range(step):
-        wide = (columns - part + step - 1) // step
-        first = min(wide, max(0, (begin - part + step - 1) // step))
-        last = max(first, min(wide, (end - part + step - 1) // step))
+        start, first, last, stop = (
+            max(0, (sizes[17] - part + step - 1) // step), max(0, (begin - part + step - 1) // step),
+            max(0, (end - part + step - 1) // step), max(0, (sizes[18] - part + step - 1) // step),
+        )  # fmt: skip
         for r in range(count):
             source, to = item(row_at, row + r), (part * rows + r) * pitch
             if source < 0:
-                for j in range(wide):
+                for j in range(start, stop):
                     work[to + j] = none
                 continue
             p = base + source
-            _beyond(x, p, work, to, part, 0, first, step, col_at, col_sign)
+            _beyond(x, p, work, to, part, start, min(first, stop), step, col_at, col_sign)
             _inside(x, p - begin, work, to, part, first, last, step, zero)
-            _beyond(x, p, work, to, part, last, wide, step, col_at, col_sign)
+            _beyond(x, p, work, to, part, max(start, last), stop, step, col_at, col_sign)
             if item(row_sign, row + r) < 0:
-                for j in range(wide):
+                for j in range(start, stop):
                     work[to + j] = -work[to + j]
 
 
@@ -185,6 +191,74 @@ def _ends(
 
 
 @compiled(references=False)
+def _across(
+    x: Any, p: int, w: Any, i: int, lag: int, kx: int, dx: int, left: int, right: int, a: Any, b: Any
+) -> Any:  # fmt: skip
+    """Two sums of a first, middle and last part over a row of taps; the first from `left` on, the last to `right`."""
+    one = width(a[0])
+    last = one + width(a[1])
+    (f, m, e), (g, n, h) = a, b
+    for c in range(left):
+        u, v, o = item(w, i + c), item(w, i + c - lag), p + c * dx
+        m, n = fma2(x, o + one, u, m, v, n)
+        e, h = fma2(x, o + last, u, e, v, h)
+    for c in range(left, right):
+        u, v, o = item(w, i + c), item(w, i + c - lag), p + c * dx
+        f, g = fma2(x, o, u, f, v, g)
+        m, n = fma2(x, o + one, u, m, v, n)
+        e, h = fma2(x, o + last, u, e, v, h)
+    for c in range(right, kx):
+        u, v, o = item(w, i + c), item(w, i + c - lag), p + c * dx
+        f, g = fma2(x, o, u, f, v, g)
+        m, n = fma2(x, o + one, u, m, v, n)
+    return (f, m, e), (g, n, h)
+
+
+@compiled(references=False)
+def _alone(x: Any, p: int, w: Any, i: int, kx: int, dx: int, a: Any) -> Any:
+    """One sum over a row of taps."""
+    one = width(a[0])
+    last = one + width(a[1])
+    f, m, e = a
+    for c in range(kx):
+        v, o = item(w, i + c), p + c * dx
+        f = fma(v, load(x, o, f), f)
+        m = fma(v, load(x, o + one, m), m)
+        e = fma(v, load(x, o + last, e), e)
+    return f, m, e
+
+
+@compiled(references=False, inline=False)
+def _framed(
+    x: Any, p: int, out: Any, to: int, n: int, end: int, w: Any, first: int, sizes: Any, top: int, bottom: int,
+    left: int, right: int, bias: Any, zero: Any, unit: Any,
+) -> None:  # fmt: skip
+    """Two rows of seven vectors that meet rows of samples top … bottom − 1 of the ky + 1 below each other.
+
+    The first vectors meet none before column `left` of the taps, the last ones none from column `right` on.
+    """
+    one = lanes(x)
+    pitch, ky, kx, dy, dx = sizes[4], sizes[5], sizes[6], sizes[8], sizes[9]
+    none, many = spread(zero, 1, 1), spread(zero, 5, 1)
+    a, b = (none, many, none), (none, many, none)
+    if top == 0:
+        a = _alone(x, p, w, first, kx, dx, a)
+    for t in range(max(top, 1), min(bottom, ky)):
+        a, b = _across(x, p + t * dy * pitch, w, first + t * kx, kx, kx, dx, left, right, a, b)
+    if bottom > ky:
+        b = _alone(x, p + ky * dy * pitch, w, first + (ky - 1) * kx, kx, dx, b)
+    ones, more = spread(unit, 1, 1), spread(unit, 5, 1)
+    if len(bias) > 0:
+        plus = item(bias, first // (ky * kx))
+        a = fma(plus, ones, a[0]), fma(plus, more, a[1]), fma(plus, ones, a[2])
+        b = fma(plus, ones, b[0]), fma(plus, more, b[1]), fma(plus, ones, b[2])
+    for k, v in ((to, a), (to + n, b)):
+        store(out, k, v[0])
+        store(out, k + one, v[1])
+        _put(out, k + 6 * one, end, n - 6 * one, v[2])
+
+
+@compiled(references=False)
 def _single(
     x: Any, p: int, out: Any, to: int, n: int, end: int, w: Any, first: int, offsets: Any, bias: Any, zero: Any,
     unit: Any,
@@ -219,12 +293,16 @@ def _planes(
 ) -> None:  # fmt: skip
     """One task, with a workspace that has room for so many extended rows."""
     zero, unit = weights.dtype.type(0), weights.dtype.type(1)
-    pitch, ky, kx, sy, dy, many, height, wide = (
-        sizes[4], sizes[5], sizes[6], sizes[7], sizes[8], sizes[11], sizes[12], sizes[13]
+    pitch, ky, kx, sy, dy, dx, many, height, wide = (
+        sizes[4], sizes[5], sizes[6], sizes[7], sizes[8], sizes[9], sizes[11], sizes[12], sizes[13]
     )  # fmt: skip
     begin, end, r_begin, r_end = box[0], box[1], box[2], box[3]
     taps, size = ky * kx, sizes[10]
     lag = kx if sy == dy and ky > 1 else 0
+    one = lanes(x)
+    left = max(0, min(kx, (sizes[17] - one) // dx + 1))
+    right = max(left, min(kx, (sizes[18] - 6 * one + dx - 1) // dx))
+    framed = lag > 0 and sizes[1] == 1 and wide > 6 * one and wide <= 7 * one and left + kx - right > FEWER
     above, under = (sizes[15] + dy - 1) // dy, (sizes[16] + dy - 1) // dy
     for p in range(begin, end):
         _extend(x, p * size, work, r_begin * sy, (r_end - r_begin - 1) * sy + (ky - 1) * dy + 1, rows, sizes, row_at,
@@ -238,6 +316,9 @@ def _planes(
                 low, high = max(0, above - r) * kx, min(ky + 1, under - r) * kx
                 if r + 1 == r_end:
                     _single(work, at, out, to, wide, stop, weights, first, offsets, bias, zero, unit)
+                elif framed:
+                    _framed(work, at, out, to, wide, stop, weights, first, sizes, low // kx, high // kx, left, right,
+                            bias, zero, unit)  # fmt: skip
                 elif lag == 0 or low + taps + lag - high < FEW:
                     _two(work, at, sy * pitch, out, to, wide, wide, stop, weights, first, offsets, lag, 0, lag,
                          taps - lag, lag, bias, zero, unit)  # fmt: skip
@@ -262,9 +343,9 @@ def planes(
     A task is planes begin … end − 1, rows r … s − 1 of their outputs, with its box = (begin, end, r, s); none has more
     rows than the first. x, out are flat memory; weights (filters, ky·kx) and bias (filters or none) too. Plane p takes
     filters p·m … p·m + m − 1 modulo their number. sizes = (columns read, sx, first and last column inside, pitch, ky,
-    kx, sy, dy, dx, samples in a plane, m, rows and columns of outputs, filters, first and last row that is not absent).
-    row_at is where in a plane each extended row starts, col_at where in a row each extended column lies, −1 if it is
-    absent; the signs are those of antisymmetric ends. The counter is shared by the workers.
+    kx, sy, dy, dx, samples in a plane, m, rows and columns of outputs, filters, first and last row, and column, that is
+    not absent). row_at is where in a plane each extended row starts, col_at where in a row each extended column lies,
+    −1 if it is absent; the signs are those of antisymmetric ends. The counter is shared by the workers.
     """
     rows = (boxes[0, 3] - boxes[0, 2] - 1) * sizes[7] + (sizes[5] - 1) * sizes[8] + 1
     work = np.zeros(sizes[1] * rows * sizes[4] + 16 * lanes(x), weights.dtype)

@@ -97,7 +97,7 @@ class Depthwise:
         self._sizes = np.array([
             shape.columns, shape.stride[1], first, last, shape.pitch, *shape.taps, shape.stride[0], *shape.dilation,
             prod(shape.signal), problem.channels_out, *shape.outputs, problem.groups * problem.channels_out,
-            *_present(self._row_at),
+            *_present(self._row_at), *_present(self._col_at),
         ])  # fmt: skip
         self._boxes = np.array(_boxes(problem, shape))
         self._none = np.empty(0, problem.dtype)
