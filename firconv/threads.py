@@ -1,4 +1,4 @@
-"""The thread pool of the process: how many workers a call may use, and running tasks on them.
+"""The threads of the process: how many workers a call may use, and running tasks on them.
 
 Results never depend on the number of workers: tasks are cut by the plan, and every output belongs to one task.
 """
