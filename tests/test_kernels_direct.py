@@ -100,7 +100,8 @@ def test_grid_agrees_with_the_definition(dtype, accumulate, shape):
             out = before.copy()
             x_row, out_row, flat, offsets, first, last = image_tables(weights, count, pitch, step, 3, 1, low)
             exact, size = table_rows(x, 0 * before, x_row, out_row, n, flat, offsets, first, last)
-            images.grid(x, out, 3, 1, count, low, n, weights, pitch, step, accumulate, np.empty(99, np.int64))
+            spare = np.empty(weights.size, np.int64)
+            images.grid(x, out, 3, 1, count, low, n, weights, pitch, step, accumulate, spare)
             untouched = np.ones(len(out), bool)
             untouched[(out_row[:, None] + np.arange(n)).ravel()] = False
             start = before if accumulate else np.where(untouched, before, 0)
@@ -135,7 +136,7 @@ def test_every_kernel_and_length_gives_the_same_bits(dtype, taps):
     single = np.concatenate([one_row(x, weights, offsets, 1, at) for at in range(longest)])
     for n in range(1, longest + 1):
         grid, line = np.empty(n, dtype), np.empty(n, dtype)
-        images.grid(x, grid, 0, 0, 1, 0, n, weights[None], 0, 1, False, np.empty(99, np.int64))
+        images.grid(x, grid, 0, 0, 1, 0, n, weights[None], 0, 1, False, np.empty(weights.size, np.int64))
         direct.line(x, weights, line, 0)
         assert same_bits(one_row(x, weights, offsets, n), single[:n]), n
         assert same_bits(grid, single[:n]), n
@@ -165,7 +166,8 @@ def test_grid_gives_the_bits_of_rows(dtype, step, shape):
         count, pitch = 1 + n % 5, n + 20
         x = values(rng, dtype, (count + shape[0] - 1) * pitch)
         grid, rows = np.empty((count, n), dtype), np.empty((count, n), dtype)
-        images.grid(x, grid.reshape(-1), 0, 0, count, n, n, weights, pitch, step, False, np.empty(99, np.int64))
+        spare = np.empty(weights.size, np.int64)
+        images.grid(x, grid.reshape(-1), 0, 0, count, n, n, weights, pitch, step, False, spare)
         x_row, out_row, flat, offsets, first, last = image_tables(weights, count, pitch, step, out_pitch=n)
         direct.rows(x, rows.reshape(-1), x_row, out_row, n, flat, offsets, first, last)
         assert same_bits(grid, rows), (n, count)
@@ -179,7 +181,7 @@ def test_accumulation_continues_the_chain(dtype):
         volume = np.empty((3, n), dtype)
         for plane in range(2):
             at = plane * 5 * (n + 2)
-            spare = np.empty(99, np.int64)
+            spare = np.empty(weights.size, np.int64)
             images.grid(x, volume.reshape(-1), at, 0, 3, n, n, weights[plane], n + 2, 1, plane > 0, spare)
         x_row, out_row, _, plane, first, last = image_tables(weights[0], 3, n + 2, 1, out_pitch=n)
         offsets, rows = np.concatenate([plane, plane + 5 * (n + 2)]), np.empty((3, n), dtype)
@@ -193,7 +195,7 @@ def test_strips_of_wide_images_agree_with_rows():
     for ky, n in ((20, 2500), (300, 250), (3, 7001)):
         x, weights = values(rng, "float64", (ky + 4) * (n + 4)), values(rng, "float64", ky, 5)
         grid, rows = np.empty((5, n)), np.empty((5, n))
-        images.grid(x, grid.reshape(-1), 0, 0, 5, n, n, weights, n + 4, 1, False, np.empty(99, np.int64))
+        images.grid(x, grid.reshape(-1), 0, 0, 5, n, n, weights, n + 4, 1, False, np.empty(weights.size, np.int64))
         x_row, out_row, flat, offsets, first, last = image_tables(weights, 5, n + 4, 1, out_pitch=n)
         direct.rows(x, rows.reshape(-1), x_row, out_row, n, flat, offsets, first, last)
         assert same_bits(grid, rows)
@@ -212,7 +214,7 @@ def test_non_finite_samples_stay_in_their_footprint(dtype, bad):
         expected = np.full(n, taps, dtype)
         expected[max(0, at - taps + 1) : at + 1] = bad
         grid, line = np.empty(n, dtype), np.empty(n, dtype)
-        images.grid(x, grid, 0, 0, 1, 0, n, weights[None], 0, 1, False, np.empty(99, np.int64))
+        images.grid(x, grid, 0, 0, 1, 0, n, weights[None], 0, 1, False, np.empty(weights.size, np.int64))
         direct.line(x, weights, line, 0)
         for y in (one_row(x, weights, np.arange(taps), n), grid, line):
             np.testing.assert_array_equal(y, expected)
