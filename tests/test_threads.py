@@ -225,6 +225,7 @@ def test_an_interrupted_caller_leaves_threads_behind_that_are_made_anew():
             start.wait(20)
             if threading.current_thread() is not threading.main_thread():
                 until.wait(20)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
         me = threading.get_ident()
         threading.Timer(0.3, signal.pthread_kill, [me, signal.SIGINT]).start()
         try:
