@@ -219,9 +219,9 @@ def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> 
         with turn:
             for _ in waiting:
                 pass
-        _dismiss(begun)
         raise
-    _dismiss(begun)
+    finally:
+        _dismiss(begun)
     if errors:
         raise errors[0]
 
