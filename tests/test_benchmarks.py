@@ -23,6 +23,8 @@ MACHINE = Machine("a processor", 2, "3", {"numpy": "2"}, {"float32": 100.0, "flo
 def test_every_peer_computes_the_same(case: Case) -> None:
     bench = case.build()
     ours = bench.ours()
+    if "gradient" in case.name and not has("torch"):
+        pytest.skip("gradients have one peer, torch, which is in no extra")
     assert bench.peers
     for peer in [*bench.peers, *bench.references]:
         assert bench.disagreement(peer.run(), ours) == "", peer.name
