@@ -129,6 +129,21 @@ def test_loud_samples_that_meet_quiet_gradients_only(quiet, axis):
     assert np.abs(fast - exact(gy, x, taps)).max() <= 1e-5 * exact(np.abs(gy), np.abs(x), taps).max()
 
 
+@pytest.mark.parametrize("o, i", [(0, 0), (2, 1), (15, 6), (16, 2), (20, 5)])
+def test_the_bound_is_that_of_the_loudest_channels(monkeypatch, o, i):
+    """Σ|g·x| is taken for the two channels whose norms are largest, in any panel of them, under the loudest tap."""
+    x, gy = noise(10, 2, 7, 9, 11), noise(11, 2, 21, 7, 9)
+    x[:, i] *= 100
+    gy[:, o] *= 10
+    seen = []
+    monkeypatch.setattr(winograd_gradient, "reliable", lambda found: seen.append(found.copy()) or True)
+    held(problem(x.shape, (21, 7, 3, 3)), gy, x)
+    norms, terms = max(seen[0].tolist())  # of all shares
+    under = exact(np.abs(gy), np.abs(x), (21, 7, 3, 3))[:, :, 1].max(-1)
+    assert terms == pytest.approx(under[o, i], rel=1e-5) and under.max() == under[o, i]
+    assert terms <= norms <= 10 * terms
+
+
 @whole
 @pytest.mark.parametrize("kept", [0.5, 0.1])
 def test_gradients_and_samples_that_are_mostly_zero_are_kept(kept):
