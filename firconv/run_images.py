@@ -64,7 +64,7 @@ class Images:
             places = np.empty(count, np.int64)
             kernel(memory, target, *tables.where, *taps, *tables.sizes, room, room, places, counter)
 
-        threads.run(work, range(workers), workers)
+        threads.share(work, workers)
 
     def _tables_for(self, grid: tiles.Grid, x: np.ndarray, out: np.ndarray) -> Tables | None:
         """Tables for arrays like these, or None where the kernel cannot walk through them."""

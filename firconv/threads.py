@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,12 +20,13 @@ _idle: list[_Worker] = []
 _made = 0
 _default: int | None = None
 _home = os.getpid()
+_main = threading.main_thread().ident
 
 
 def _forget() -> None:
     """A forked child has none of its parent's threads, and perhaps a lock that nobody will release."""
-    global _lock, _idle, _made, _default
-    _lock, _idle, _made, _default = threading.Lock(), [], 0, None
+    global _lock, _idle, _made, _default, _main
+    _lock, _idle, _made, _default, _main = threading.Lock(), [], 0, None, threading.get_ident()
 
 
 if hasattr(os, "register_at_fork"):
@@ -66,7 +68,7 @@ def get_workers() -> int:
     >>> firconv.get_workers() >= 1
     True
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.get_ident() != _main:
         return 1
     if _default is not None:
         return _default
@@ -227,6 +229,34 @@ def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> 
 
 
 _DONE = object()
+
+
+def share(work: Callable[[int], None], workers: int) -> None:
+    """Call work(0) here and work(1), work(2), … on other threads; each must be able to do all that is left to do.
+
+    So the tasks are counted by who does them, as compiled kernels do, and a thread that comes too late is not needed.
+    """
+    if workers <= 1:
+        work(0)
+        return
+    errors: list[BaseException] = []
+    begun: list[_Worker] = []
+    try:
+        for helper in _helpers(workers - 1, workers - 1):
+            helper.begin(partial(_attempt, work, len(begun) + 1, errors))
+            begun.append(helper)
+        work(0)
+    finally:
+        _dismiss(begun)
+    if errors:
+        raise errors[0]
+
+
+def _attempt(work: Callable[[int], None], number: int, errors: list[BaseException]) -> None:
+    try:
+        work(number)
+    except BaseException as error:
+        errors.append(error)
 
 
 def taken(rooms: list[T]) -> T | None:

@@ -216,6 +216,35 @@ def test_an_error_ends_a_call_and_is_raised_in_its_caller(mine):
     threads.run(task, range(2), 2)  # nobody was lost
 
 
+def test_shared_work_is_called_here_and_on_threads_that_come_in_time():
+    done, gate = [], threading.Barrier(3, timeout=60)
+
+    def work(number):
+        gate.wait()
+        done.append((number, threading.current_thread().name))
+
+    threads.share(work, 3)
+    assert sorted(n for n, _ in done) == [0, 1, 2] and len({name for _, name in done}) == 3
+    assert dict(done)[0] == threading.current_thread().name
+    done.clear()
+    threads.share(lambda number: done.append(number), 1)
+    assert done == [0]
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_an_error_ends_shared_work_and_is_raised_here(who):
+    gate = threading.Barrier(2, timeout=60)
+
+    def work(number):
+        gate.wait()
+        if number == who:
+            raise KeyError(number)
+
+    with pytest.raises(KeyError, match=str(who)):
+        threads.share(work, 2)
+    threads.share(lambda number: None, 2)
+
+
 def test_an_interrupted_caller_leaves_threads_behind_that_are_made_anew():
     script = """
         import signal, threading, time

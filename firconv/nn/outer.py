@@ -215,7 +215,7 @@ class Outer:
             )  # fmt: skip
             self._rooms.append(room)
 
-        threads.run(work, range(min(workers, len(self.tasks))), workers)
+        threads.share(work, min(workers, len(self.tasks)))
         if totals is not None:
             self._totals.append(totals)
         return False

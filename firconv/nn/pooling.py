@@ -265,7 +265,7 @@ class Pool:
         kernel = self._kernel or self._compiled()
         flat, target, counter = x.reshape(-1), out.reshape(-1), np.zeros(1, np.int64)
         workers = max(1, min(workers, x.size // WORTH))
-        threads.run(lambda _: kernel(flat, target, counter), range(workers), workers)
+        threads.share(lambda _: kernel(flat, target, counter), workers)
         return out
 
     def _compiled(self) -> Callable[..., None]:

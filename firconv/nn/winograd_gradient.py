@@ -204,7 +204,7 @@ class Gradient:
             )
             self._rooms.append(room)
 
-        threads.run(work, range(min(workers, len(self.tasks))), workers)
+        threads.share(work, min(workers, len(self.tasks)))
         self._totals.append(totals)
         if reliable(found):
             return True
