@@ -80,6 +80,33 @@ def test_columns_beyond_the_plane_are_left_out_of_the_sums(seed):
     assert np.array_equal(y, z, equal_nan=True)
 
 
+@pytest.mark.parametrize("k", [3, 5, 7])
+@pytest.mark.parametrize("seed", range(32))
+def test_sums_that_roll_down_have_the_bits_of_the_direct_sum(k, seed):
+    """Every number of vectors across, planes of several bands, rows and columns beyond the ends, filters by twos."""
+    rng = np.random.default_rng([5, k, seed])
+    kind, lane = (("f4", 8), ("f8", 4))[seed % 2]
+    columns, rows = max(1, lane * (seed // 2) - int(rng.integers(0, lane))), int(rng.integers(1, 90))
+    (lo, hi), (left, right) = rng.integers(0, 2 * k, (2, 2)).tolist()
+    lo, left = lo + max(0, k - rows), left + max(0, 2 * k - columns)
+    x, w = (rng.standard_normal(s).astype(kind) for s in ((2, 3, rows, columns), (6, 1, k, k)))
+    x[rng.random(x.shape) < 0.01] = np.nan
+    bias = rng.standard_normal(6).astype(kind) if seed % 3 else None
+    words = {"padding": ((lo, hi), (left, right)), "dilation": (1, 1 + seed % 4 // 2), "groups": 3,
+             "boundary": BOUNDARIES[seed % 8] if min(rows, columns) > 3 * k else "zero"}  # fmt: skip
+    y, z = (nn.conv(x, w, bias, method=method, **words) for method in ("depthwise", "direct"))
+    assert np.array_equal(y, z, equal_nan=True)
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_samples_that_do_not_lie_together(rank):
+    rng = np.random.default_rng(6)
+    x, w = rng.standard_normal((1, 4, *(24,) * rank)), rng.standard_normal((2, 1, *(3,) * rank))
+    for view in (x[:, ::2], x[:, :2, ..., ::3], x[:, 2:, ..., ::-1]):
+        y, z = (nn.conv(view, w, groups=2, method=method) for method in ("depthwise", "direct"))
+        assert np.array_equal(y, z)
+
+
 def test_it_is_chosen_for_layers_of_networks():
     for channels, n, k in ((96, 112, 3), (96, 56, 7), (96, 56, 31), (512, 7, 3)):
         w = np.ones((channels, 1, k, k), np.float32)

@@ -23,9 +23,12 @@ from numba import int64
 from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import evens, fma, fma2, item, lanes, load, spread, store, store_part, width
+from firconv.kernels.rolling import rolled, turn_taps
 
 INDEX = const(int64)
 FEW = 64  # taps without samples that are not worth a call of their own
+NEAR = 1 << 14  # bytes of extended rows that lie in the first-level cache together
+SQUARE = 64  # room for the taps of a filter of up to 7 x 7
 FEWER = 4  # columns of taps without samples that are not worth loops of their own
 
 
@@ -35,10 +38,14 @@ FEWER = 4  # columns of taps without samples that are not worth loops of their o
 @compiled(references=False)
 def _inside(x: Any, p: int, work: Any, to: int, part: int, first: int, last: int, step: int, zero: Any) -> None:
     """Columns first … last − 1 of one part of a row, of which column c is sample p + c·step + part."""
-    size = width(zero)
-    at, j = p + part, first
-    if step == 1:
-        while j + size <= last:
+    size, at, j = width(zero), p + part, first
+    if step == 1 and last - first >= size:
+        four = spread(work.dtype.type(0), 4, 1)
+        while j + 4 * size <= last:
+            store(work, to + j, load(x, at + j, four))
+            j += 4 * size
+        while j < last:  # the last vector overlaps others
+            j = min(j, last - size)
             store(work, to + j, load(x, at + j, zero))
             j += size
     elif step == 2:
@@ -287,6 +294,30 @@ def _find(offsets: Any, sizes: Any, rows: int) -> None:
 
 
 @compiled(references=False)
+def _rolling(
+    x: Any, out: Any, work: Any, weights: Any, bias: Any, box: Any, sizes: Any, row_at: Any, row_sign: Any, col_at: Any,
+    col_sign: Any,
+) -> None:  # fmt: skip
+    """One task by sums that roll down: some rows of a plane at a time, as many as the first-level cache holds."""
+    zero, unit = weights.dtype.type(0), weights.dtype.type(1)
+    pitch, k, dx, many, height, wide = sizes[4], sizes[5], sizes[9], sizes[11], sizes[12], sizes[13]
+    turned = work[len(work) - SQUARE :]
+    band = max(k, NEAR // (pitch * work.itemsize) - k + 1)
+    for p in range(box[0], box[1]):
+        for row in range(box[2], box[3], band):
+            count = min(band, box[3] - row)
+            _extend(x, p * sizes[10], work, row, count + k - 1, count + k - 1, sizes, row_at, row_sign, col_at,
+                    col_sign, spread(zero, 1, 1))  # fmt: skip
+            for m in range(many):
+                plane = p * many + m
+                end = (plane * height + box[3]) * wide if box[3] < height else box[1] * many * height * wide
+                turn_taps(weights, plane % sizes[14] * k * k, k, turned)
+                plus = item(bias, plane % sizes[14]) if len(bias) > 0 else zero
+                rolled(work, pitch, count, sizes[15] - row, sizes[16] - row, out, (plane * height + row) * wide, wide,
+                       end, turned, k, dx, len(bias) > 0, plus, zero, unit)  # fmt: skip
+
+
+@compiled(references=False)
 def _planes(
     x: Any, out: Any, work: Any, rows: int, weights: Any, bias: Any, box: Any, sizes: Any, offsets: Any, row_at: Any,
     row_sign: Any, col_at: Any, col_sign: Any,
@@ -348,10 +379,14 @@ def planes(
     −1 if it is absent; the signs are those of antisymmetric ends. The counter is shared by the workers.
     """
     rows = (boxes[0, 3] - boxes[0, 2] - 1) * sizes[7] + (sizes[5] - 1) * sizes[8] + 1
-    work = np.zeros(sizes[1] * rows * sizes[4] + 16 * lanes(x), weights.dtype)
+    work = np.zeros(sizes[1] * rows * sizes[4] + 16 * lanes(x) + SQUARE, weights.dtype)
     offsets = np.empty(sizes[5] * sizes[6], np.int64)
     _find(offsets, sizes, rows)
-    b = take(counter)
+    b, square = take(counter), sizes[5] == sizes[6] and sizes[5] in (3, 5, 7)
+    rolling = square and sizes[1] == sizes[7] == sizes[8] == 1
     while b < len(boxes):
-        _planes(x, out, work, rows, weights, bias, boxes[b], sizes, offsets, row_at, row_sign, col_at, col_sign)
+        if rolling:
+            _rolling(x, out, work, weights, bias, boxes[b], sizes, row_at, row_sign, col_at, col_sign)
+        else:
+            _planes(x, out, work, rows, weights, bias, boxes[b], sizes, offsets, row_at, row_sign, col_at, col_sign)
         b = take(counter)

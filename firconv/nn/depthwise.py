@@ -106,7 +106,8 @@ class Depthwise:
         self._kernel = depthwise.planes.version(problem.dtype)
 
     def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> None:
-        flat, target = np.ascontiguousarray(x).reshape(-1), out.reshape(-1)
+        x = x if x.flags.c_contiguous else np.ascontiguousarray(x)
+        flat, target = x.reshape(-1), out.reshape(-1)
         plus = self._none if bias is None else bias
         counter = np.zeros(1, np.int64)
 
@@ -114,7 +115,7 @@ class Depthwise:
             self._kernel(flat, target, self._weights, plus, self._boxes, counter, self._sizes, self._row_at,
                          self._row_sign, self._col_at, self._col_sign)  # fmt: skip
 
-        threads.run(work, range(min(workers, len(self._boxes))), workers)
+        threads.share(work, min(workers, len(self._boxes)))
 
 
 def _present(at: np.ndarray) -> tuple[int, int]:
