@@ -110,10 +110,9 @@ def forward(layer: Layer, way: str) -> Bench:
     """A layer with a bias."""
     from firconv import nn
     from firconv.nn.recalled import recalled
-    from firconv.nn.words import Words
 
     x, w, b = layer.arrays()
-    call = Words("conv", **layer.words)
+    given = ("conv", *(layer.words[n] for n in ("stride", "padding", "dilation", "groups")), "zero")
     prepared = nn.plan(x, w, b, **layer.words)
     ours = (lambda: prepared(x)) if way == "plan" else (lambda: nn.conv(x, w, b, **layer.words))
     peers = [*_torch(layer, x, w, b), *_onnx(layer, x, w, b)]
@@ -123,7 +122,7 @@ def forward(layer: Layer, way: str) -> Bench:
     traffic = x.nbytes + w.nbytes + y.nbytes
 
     def method() -> str:
-        return (prepared if way == "plan" else recalled(call, x, w, "auto", None)).method
+        return (prepared if way == "plan" else recalled(given, x, w, "auto", None)).method
 
     return Bench(ours, method, scale, "float32", peers, macs, traffic)
 

@@ -48,6 +48,7 @@ KERNELS = {
     "pooling": (["_over", "_some", "_many", "_rows", "_block", "_samples", "_usual", "_along", "_windows", "_length",
                  "_whole", "_planes"], ["test_nn_pooling.py"], "agrees or few_large or whole or global"),
     "rates": (None, ["test_kernels_rates.py"], "bits or around or zero"),
+    "rolling": (None, ["test_nn_depthwise.py"], "roll_down"),
     "reference": (["correlate"], [WHOLE], "reference"),
     "separable": (["factors", "_cross", "_accepted", "_integer_factors", "truncated"],
                   [WHOLE, "test_plan.py"], "separable or tolerance"),
@@ -57,9 +58,11 @@ KERNELS = {
     "shifted": (["correlate", "_overlap", "_add"], [WHOLE], "longdouble"),
     "minimal": (["into", "first_of", "_column", "gather"],
                 ["test_winograd.py"], "exactly or hundred or without or published"),
-    "winograd": (["out_of", "points", "_quiet", "_tiles", "_chain", "_short",
-                  "_filled", "_products", "_outputs", "_deliver", "_box", "fill", "weights"],
-                 ["test_winograd.py"], "exactly or hundred or without or published"),
+    "minimal_taps": (["_row", "_across", "_largest", "_square", "transform", "uneven", "weights", "_halved"],
+                     ["test_winograd.py"], "lent or filters_of"),
+    "winograd": (["out_of", "points", "_silent", "_quiet", "_tiles", "_chain", "_short", "_by_chunks",
+                  "_filled", "_products", "_outputs", "_deliver", "_box", "fill"],
+                 ["test_winograd.py"], "exactly or hundred or without or published or lent"),
     "winograd_gradient": (None, ["test_winograd_gradient.py"], "exact or loud or ends or workers"),
 }
 

@@ -273,7 +273,7 @@ def test_a_layer_takes_32_mib_at_most_beside_its_arrays(shape, kernel, words):
     """Beyond input, output and (transformed) weights; of the weights' gradient too."""
     x, w = np.ones(shape, np.float32), RNG(1).standard_normal(kernel, dtype=np.float32)
     layer = nn.plan(x, w, **words)
-    layer(x, workers=1)  # transforms the weights
+    nn.conv_weight_gradient(layer(x, workers=1), x, kernel, **words)  # transforms the weights, compiles the kernels
     tracemalloc.start()
     y = layer(x, workers=2)
     forward = tracemalloc.get_traced_memory()[1] - y.nbytes

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from firconv import nn
+from firconv.kernels import minimal_taps
 from firconv.kernels import winograd as kernel
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import spread
@@ -46,7 +47,7 @@ def matrices(m):
         steps(x.reshape(-1), into.reshape(-1), out.reshape(-1))
         b[:, i] = (into[:4] if m == 2 else into[4:])[:, 0]
         a[:, i] = (out[:2] if m == 2 else out[2:])[:, 0]
-    g = [[Fraction(v).limit_denominator(24) for v in row] for row in kernel.FILTERS[m]]
+    g = [[Fraction(v).limit_denominator(24) for v in row] for row in minimal_taps.FILTERS[m]]
     return [[[Fraction(float(v)) for v in row] for row in b], g, [[Fraction(float(v)) for v in row] for row in a]]
 
 
@@ -83,6 +84,16 @@ def test_the_published_example():
     assert times(a, products) == [17, -29, -4, 46]
     x, w = np.array([[[3, -1, 4, 1, -5, 9]]], np.float32), np.array([[[2, -7, 1]]], np.float32)
     assert np.allclose(nn.conv(x, w, method="winograd"), [[[17, -29, -4, 46]]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("down, across", [(1, 2), (2, 2), (1, 4), (4, 4)])
+def test_prepared_weights_are_the_filters_of_the_taps(down, across):
+    """For unit taps, of which no value needs rounding but sixths."""
+    rows = 1 if down == 1 else 3
+    w = np.eye(3 * rows, dtype=np.float32).reshape(1, -1, rows, 3)
+    u = minimal_taps.weights(w, down, across).reshape(-1, -(-w.shape[1] // 8) * 8, 16)
+    wanted = np.kron(minimal_taps.FILTERS[down], minimal_taps.FILTERS[across])
+    assert np.array_equal(u[:, : 3 * rows, 0], wanted.astype(np.float32)) and not u[:, :, 1:].any()
 
 
 # ── layers ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -273,6 +284,81 @@ def test_bits_do_not_depend_on_workers(shape, kernel, words):
     x, w = noise(14, *shape), noise(15, *kernel)
     one, two, five = (nn.conv(x, w, method="winograd", workers=n, **words) for n in (1, 2, 5))
     assert np.array_equal(one, two) and np.array_equal(one, five)
+
+
+# ── weights that are lent ─────────────────────────────────────────────────────────────────────────────────────────────
+
+LENT = [
+    ((1, 72, 7, 7), (35, 72, 3, 3), {"padding": 1}),  # chunks of 64 and of 8 channels, panels of 16 outputs and of 3
+    ((2, 70, 5, 6), (36, 35, 3, 3), {"padding": 2, "dilation": 2, "groups": 2, "boundary": "reflect"}),
+]
+if not SLOW:
+    LENT += [((1, 512, 7, 7), (512, 512, 3, 3), {"padding": 1}),
+             ((1, 131, 7, 7), (64, 131, 3, 3), {"boundary": "edge", "padding": 1})]
+
+
+@pytest.mark.parametrize("shape, taps, words", LENT)
+def test_lent_weights_have_the_bits_of_prepared_ones(shape, taps, words):
+    x, w = noise(50, *shape), noise(51, *taps)
+    problem = layer(shape, taps, **words)
+    prepared = winograd.Winograd(problem, w.reshape(problem.groups, -1, *w.shape[1:]), 2)
+    outs = np.full((4, shape[0], taps[0], *problem.outputs[1:]), np.nan, np.float32)
+    prepared(x, outs[0], None, 2)
+    for workers in (1, 2) if SLOW else (1, 2, 5):
+        lent = prepared.lent(w)
+        for room, _ in prepared._rooms:
+            room[:] = np.nan
+        assert lent(x, outs[workers % 4], None, workers)
+    assert all(np.array_equal(outs[0], y) for y in outs[1:3])
+    exact = nn.conv(x.astype(float), w.astype(float), method="direct", **words)
+    assert np.abs(outs[0] - exact).max() <= 1e-6 * largest(x, w, 2, **words).max()
+
+
+@pytest.mark.parametrize("o, i, tap", [(0, 0, 0), (34, 71, 8), (16, 64, 4), (3, 7, 2)])
+def test_lent_weights_are_looked_at(o, i, tap):
+    """A tap that is small for all outputs, and one that is not finite, of any channel: prepared, they would be seen."""
+    shape, taps, words = LENT[0]
+    x, w = noise(52, *shape), noise(53, *taps)
+    prepared = winograd.Winograd(layer(shape, taps, **words), w[None], 2)
+    out = np.empty((1, 35, 7, 7), np.float32)
+    for value in (np.nan, -np.inf):
+        other = w.copy()
+        other.reshape(35, 72, 9)[o, i, tap] = value
+        for workers in (1, 2):
+            assert not prepared.lent(other)(x, out, None, workers)
+        assert not prepared.lent(other)(x, out, None, 2)
+    other = w.copy()
+    other.reshape(35, 72, 9)[:, i, tap] *= 1e-4
+    assert winograd.objection(other[None]) and not prepared.lent(other)(x, out, None, 2)
+    other.reshape(35, 72, 9)[o, i, tap] = -2.0  # one output is enough
+    assert not winograd.objection(other[None]) and prepared.lent(other)(x, out, None, 2)
+
+
+def test_both_ways_object_to_the_same():
+    assert minimal_taps.SPREAD == winograd.SPREAD
+
+
+def test_lent_weights_and_samples_that_are_not_finite():
+    shape, taps, words = LENT[0]
+    x, w = noise(54, *shape), noise(55, *taps) / 16
+    prepared = winograd.Winograd(layer(shape, taps, **words), w[None], 2)
+    x[0, 70, 2, 3] = np.nan
+    out = np.empty((1, 35, 7, 7), np.float32)
+    assert prepared.lent(2 * w)(x, out, None, 2)
+    assert np.isnan(out).sum() == 35 * 9 and np.isnan(out[:, :, 1:4, 2:5]).all()
+
+
+@whole
+def test_large_weights_of_one_block_are_used_as_they_are_whatever_was_called_before():
+    shape, taps, words = LENT[2]
+    x, w = noise(56, *shape), noise(57, *taps)
+    assert nn.plan(x, w, **words).method == "winograd"
+    for change in (0, 1, 1e-6, np.nan, 0):
+        w[3, 5, 1, 2] += change
+        w[:, 7, 0, 0] *= 1 if change == 0 else 1e-3  # auto leaves it
+        assert np.array_equal(nn.conv(x, w, **words), nn.plan(x, w, **words)(x), equal_nan=True)
+    backwards = noise(58, *taps)[:, ::-1]
+    assert np.array_equal(nn.conv(x, backwards, **words), nn.plan(x, backwards, **words)(x))
 
 
 # ── the choice ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -69,6 +69,8 @@ ENGINE = (
     "kernels/reference",
     "kernels/separable",
     "kernels/shifted",
+    "kernels/minimal",
+    "kernels/minimal_taps",
     "kernels/winograd",
     "kernels/splits",
     "kernels/tree",

@@ -15,6 +15,7 @@ every lane and for scalars too, or a product and a sum on processors that have n
     fnma(w, v, acc)             acc − w·v
     fma2(x, i, w, a, u, b)      w·v + a and u·v + b for v = load(x, i, a): one load serves two sums
     top(v, m)                   the larger of both, lane by lane; NaN where either is NaN
+    loudest(v, m)               the larger of |v| and m ≥ 0, lane by lane; NaN where either is NaN
     least(i, j), most(i, j)     the smaller and the larger of two indices; `min` and `max` are compiled for every kernel
     ratio(a, b)                 the quotient a/b, lane by lane
     evens(a, b)                 every second lane of a single vector a and of b behind it, as one vector
@@ -140,6 +141,12 @@ def top(v: Any, m: Any) -> Any:
         return v if v > m or v != v else m
 
 
+def loudest(v: Any, m: Any) -> Any:
+    """The larger of |v| and m, NaN where either is NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.maximum(np.abs(v), m)
+
+
 def least(i: int, j: int) -> int:
     """The smaller of two indices."""
     return min(i, j)
@@ -218,6 +225,7 @@ type_callable(fma)(lambda context: lambda w, v, acc: acc)
 type_callable(fnma)(lambda context: lambda w, v, acc: acc)
 type_callable(fma2)(lambda context: lambda x, i, w, a, u, b: types.UniTuple(a, 2))
 type_callable(top)(lambda context: lambda v, m: m)
+type_callable(loudest)(lambda context: lambda v, m: m)
 type_callable(least)(lambda context: lambda i, j: types.intp)
 type_callable(most)(lambda context: lambda i, j: types.intp)
 type_callable(ratio)(lambda context: lambda a, b: a)
@@ -339,6 +347,20 @@ def _lane_by_lane(builder: Any, args: Any, word: Any) -> Any:
 @lower_builtin(top, Lanes, Lanes)
 def _lower_top(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return _lane_by_lane(builder, args, _larger)
+
+
+@lower_builtin(loudest, Lanes, Lanes)
+def _lower_loudest(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    """Without their sign, floats are ordered as the integers of their bits; NaN comes last."""
+    kind = sig.return_type
+    whole = ir.VectorType(ir.IntType(kind.dtype.bitwidth), kind.count)
+    mask = ir.Constant(whole, [(1 << (kind.dtype.bitwidth - 1)) - 1] * kind.count)
+
+    def larger(build: Any, v: Any, m: Any) -> Any:
+        i, j = build.and_(build.bitcast(v, whole), mask), build.bitcast(m, whole)
+        return build.bitcast(build.select(build.icmp_signed(">", i, j), i, j), v.type)
+
+    return _lane_by_lane(builder, args, larger)
 
 
 @lower_builtin(ratio, Lanes, Lanes)

@@ -61,14 +61,15 @@ def gather(
     """Samples p0 … p1 − 1 of one row, channels innermost; row < 0 or columns[p] < 0 says that they are absent."""
     gap = shape[HEIGHT] * shape[WIDTH]
     lo, hi, size = max(p0, shape[INSIDE]), min(p1, shape[BEYOND]), lanes(x)
-    if row < 0 or hi - lo < size:
+    one = lo < hi and lo + size <= p1 and row + columns[lo] + (count - 1) * gap + size <= len(x)
+    if row < 0 or hi - lo < (1 if one else size):  # one vector may overrun: what lies behind is written over it
         lo = hi = p1
     whole = count // size * size
     for p in range(p0, lo):
         _column(x, row + columns[p], gap, count, strip, to + (p - p0) * wide, row >= 0 and columns[p] >= 0)
     for c in range(0, whole, size):
         for start in range(lo, hi, size):
-            p = min(start, hi - size)
+            p = max(lo, min(start, hi - size))
             turn(x, row + columns[p] + c * gap, gap, strip, to + (p - p0) * wide + c, wide)
     for p in range(lo, hi):
         _column(x, row + columns[p] + whole * gap, gap, count - whole, strip, to + (p - p0) * wide + whole, True)

@@ -23,7 +23,7 @@ from numba import boolean, int64
 
 from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, item, lanes, load, prefetch, spread, store
+from firconv.kernels.lanes import fma, item, lanes, load, loudest, prefetch, spread, store
 from firconv.kernels.minimal import (
     ACROSS,
     CHANNELS,
@@ -46,6 +46,7 @@ from firconv.kernels.minimal import (
     gather,
     into,
 )
+from firconv.kernels.minimal_taps import CHUNK, OWN, PITCH, transform, uneven
 from firconv.kernels.strips import turned
 
 f4 = np.float32
@@ -86,17 +87,23 @@ def points(m: int) -> int:
 
 
 @compiled()
-def _silent(strip: Any, at: int, count: int) -> bool:
-    """True where all channels of a sample are zero."""
-    for c in range(count):
-        if strip[at + c] != 0:
+def _silent(strip: Any, at: int, wide: int, scratch: Any) -> bool:
+    """True where all channels of a sample, filled up to vectors, are zero."""
+    if strip[at] != 0:
+        return False
+    loud = spread(f4(0), 1, 1)
+    for c in range(0, wide, lanes(strip)):
+        loud = loudest(load(strip, at + c, loud), loud)
+    store(scratch, 0, loud)
+    for c in range(lanes(strip)):
+        if scratch[c] != 0:
             return False
     return True
 
 
 @compiled()
 def _quiet(
-    strip: Any, columns: int, count: int, wide: int, down: int, shape: Any, width: int, first: int, quiet: Any,
+    strip: Any, columns: int, wide: int, down: int, shape: Any, width: int, first: int, scratch: Any, quiet: Any,
     found: int,
 ) -> int:  # fmt: skip
     """Append the outputs of a line of tiles whose samples are all zero: index in the block's rows of outputs."""
@@ -107,7 +114,7 @@ def _quiet(
             for p in range(phase, columns, gap):
                 silent = True
                 for k in range(high):
-                    silent = silent and _silent(strip, ((r + k) * columns + p) * wide, count)
+                    silent = silent and _silent(strip, ((r + k) * columns + p) * wide, wide, scratch)
                 run = run + 1 if silent else 0
                 j = p - (broad - 1) * gap
                 if run >= broad and j < width:
@@ -175,16 +182,25 @@ def _short(x: Any, i: int, gap: int, u: Any, at: int, n: int, a: Any, b: Any, c:
 
 
 @compiled()
-def _products(v: Any, pitch: int, wide: int, u: Any, at: int, count: int, tiles: int, out: Any) -> None:
-    """out[f, t, :] = Σ_c v[f, t, c]·u[f, c, :] for sixteen outputs; channels one after the other."""
+def _products(
+    v: Any, i: int, pitch: int, wide: int, u: Any, at: int, step: int, n: int, count: int, tiles: int, more: bool,
+    out: Any,
+) -> None:  # fmt: skip
+    """out[f, t, :] = Σ_c v[i + f·pitch + t·wide + c]·u[at + f·step + c·16 + :] for sixteen outputs and n channels.
+
+    Channels one after the other; `more` adds them to the sums of others.
+    """
     zero = spread(f4(0), 2, 1)
     for f in range(count):
-        whole = tiles // ROWS * ROWS
+        whole, v0, u0 = tiles // ROWS * ROWS, i + f * pitch, at + f * step
         for t in range(0, whole, ROWS):
-            a, b, c, d, e, g = _chain(
-                v, f * pitch + t * wide, wide, u, at + f * wide * PANEL, wide, zero, zero, zero, zero, zero, zero
-            )
             to = (f * tiles + t) * PANEL
+            a = b = c = d = e = g = zero
+            if more:
+                a, b, c = load(out, to, a), load(out, to + PANEL, a), load(out, to + 2 * PANEL, a)
+                d, e = load(out, to + 3 * PANEL, a), load(out, to + 4 * PANEL, a)
+                g = load(out, to + 5 * PANEL, a)
+            a, b, c, d, e, g = _chain(v, v0 + t * wide, wide, u, u0, n, a, b, c, d, e, g)
             store(out, to, a)
             store(out, to + PANEL, b)
             store(out, to + 2 * PANEL, c)
@@ -192,14 +208,28 @@ def _products(v: Any, pitch: int, wide: int, u: Any, at: int, count: int, tiles:
             store(out, to + 4 * PANEL, e)
             store(out, to + 5 * PANEL, g)
         if whole < tiles:
-            a, b, c, d = _short(
-                v, f * pitch + whole * wide, wide, u, at + f * wide * PANEL, wide, zero, zero, zero, zero
-            )
             to = (f * tiles + whole) * PANEL
+            a = b = c = d = zero
+            if more:
+                a, b = load(out, to, a), load(out, to + PANEL, a)
+                c, d = load(out, to + 2 * PANEL, a), load(out, to + 3 * PANEL, a)
+            a, b, c, d = _short(v, v0 + whole * wide, wide, u, u0, n, a, b, c, d)
             store(out, to, a)
             store(out, to + PANEL, b)
             store(out, to + 2 * PANEL, c)
             store(out, to + 3 * PANEL, d)
+
+
+@compiled()
+def _by_chunks(
+    v: Any, pitch: int, wide: int, w: Any, at: int, channels: int, outs: int, tops: Any, low: int, own: Any, tiles: int,
+    out: Any,
+) -> None:  # fmt: skip
+    """The products with weights (O, channels, 3, 3), from w[at] on, that are transformed some channels at a time."""
+    for c in range(0, wide, CHUNK):
+        n = min(CHUNK, wide - c)
+        u = transform(w, at, channels, outs, c, n, tops, low, own)
+        _products(v, c, pitch, wide, own, u, PITCH, n, 16, tiles, c > 0, out)
 
 
 @compiled()
@@ -239,15 +269,16 @@ def _deliver(y: Any, box: Any, shape: Any, o: int, width: int, out: Any, start: 
 
 @compiled()
 def _box(
-    x: Any, first: int, u: Any, bias: Any, rows: Any, columns: Any, segments: Any, shape: Any, box: Any, found: int,
-    work: Any, quiet: Any, out: Any, start: int,
+    x: Any, group: int, w: Any, tops: Any, own: Any, u: Any, bias: Any, rows: Any, columns: Any, segments: Any,
+    shape: Any, box: Any, found: int, work: Any, quiet: Any, out: Any,
 ) -> tuple[bool, int]:  # fmt: skip
     """Fill a block of tiles: whether an output of them is not finite, and how many outputs have no samples but zeros.
 
-    The samples of the group begin at x[first], its outputs at out[start]. `found` is below zero, or what the last call
-    with the same samples gave: then they are still in `work`, transformed.
+    `found` is below zero, or what the last call with the same samples gave: then they are still in `work`, transformed.
     """
     down, across, gap = shape[DOWN], shape[ACROSS], shape[GAP]
+    first = group * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
+    start = group * shape[OUTS] * shape[OUT_HEIGHT] * shape[OUT_WIDTH]
     wide = (shape[CHANNELS] + lanes(x) - 1) // lanes(x) * lanes(x)
     broad, width = min(box[3] * gap, shape[TILES]) - box[2] * gap, (box[3] - box[2]) * across * gap
     tiles = (box[1] - box[0]) * broad
@@ -273,11 +304,15 @@ def _box(
                 at = first + image * step + row * shape[WIDTH] if row >= 0 else -1
                 p0 = box[2] * across * gap
                 gather(x, at, columns, p0, p0 + span, shape, shape[CHANNELS], strip, a * span * wide, wide)
-            found = _quiet(strip, span, shape[CHANNELS], wide, down, shape, width, (g - box[0]) * down, quiet, found)
+            found = _quiet(strip, span, wide, down, shape, width, (g - box[0]) * down, work, quiet, found)
             _tiles(strip, span, wide, down, across, gap, broad, t, pitch, segments, work, v, like)
     bad = False
     for o in range(box[4], box[5]):
-        _products(v, pitch, deep, u, o * count * deep * PANEL, count, padded, m)
+        if len(w) > 0:
+            at, outs = (group * shape[OUTS] + o * PANEL) * shape[CHANNELS] * 9, min(PANEL, shape[OUTS] - o * PANEL)
+            _by_chunks(v, pitch, wide, w, at, shape[CHANNELS], outs, tops, group * shape[CHANNELS] * 9, own, padded, m)
+        else:
+            _products(v, 0, pitch, deep, u, o * count * deep * PANEL, deep * PANEL, deep, count, padded, False, m)
         b = load(bias, o * PANEL, spread(f4(0), 2, 1))
         store(work, 0, _outputs(m, broad, tiles, padded, down, across, gap, width, work, b, y))
         for k in range(PANEL):
@@ -290,36 +325,37 @@ def _box(
 
 @compiled(
     lambda t: (
-        const(t), const(t, 2), const(t, 2), *(INDEX,) * 4, const(int64, 2), mutable(int64), mutable(boolean),
-        mutable(t), mutable(int64), mutable(t),
+        const(t), const(t), mutable(t, 2), int64, const(t, 2), const(t, 2), *(INDEX,) * 4, const(int64, 2),
+        mutable(int64), mutable(boolean), mutable(t), mutable(int64), mutable(t),
     ),
     ["float32"],
 )  # fmt: skip
 def fill(
-    x: Any, u: Any, bias: Any, rows: Any, columns: Any, segments: Any, shape: Any, boxes: Any, counter: Any, bad: Any,
-    work: Any, quiet: Any, out: Any,
+    x: Any, w: Any, tops: Any, number: int, u: Any, bias: Any, rows: Any, columns: Any, segments: Any, shape: Any,
+    boxes: Any, counter: Any, bad: Any, work: Any, quiet: Any, out: Any,
 ) -> None:  # fmt: skip
     """Fill blocks of tiles, from the counter on until there is none left.
 
     Parameters
     ----------
     x : (N·groups·C·H·W,)
-    u : transformed weights of each group by panels of 16 outputs, (O/16, points, segments, channels, 16), channels a
-        multiple of 8
+    w : weights (groups·O, C, 3, 3) of F(2, 3) that are transformed on the way, or nothing
+    tops, number : then the largest |w| of every channel and tap that each worker met, (workers, groups·C·9), and whose
+        row is this one's
+    u : otherwise transformed weights of each group by panels of 16 outputs, (O/16, points, segments, channels, 16),
+        channels a multiple of 8
     bias : (groups, O) filled up to panels
     rows, columns : for each row and column that the tiles read, which of the image; −1 where it is absent
     segments : the first tap of each, down and across
     shape : the numbers named above
     boxes : group, lines of tiles g0, g1 (all images in one count), columns j0, j1 of `GAP` tiles each, panels o0, o1
-    counter : number of blocks that were taken; shared by the workers
-    bad : set for the blocks with an output of their tiles that is not finite
+    counter : number of blocks that were taken, and of those that are done; shared by the workers
+    bad : set for the blocks with an output of their tiles that is not finite, and behind them for uneven weights
     work, quiet : room for `room(…)` numbers, and for a block's outputs of one channel
     out : (N·groups·O·OH·OW,)
     """
-    inputs, outputs = (
-        shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH], shape[OUTS] * shape[OUT_HEIGHT] * shape[OUT_WIDTH]
-    )  # fmt: skip
-    before, found = -1, -1
+    own, rest = work[:OWN], work[OWN:]
+    before, found, mine = -1, -1, tops[number]
     b = take(counter)
     while b < len(boxes):
         box, group = boxes[b, 1:], boxes[b, 0]
@@ -327,9 +363,11 @@ def fill(
         for k in range(5):  # of the samples; shares of the outputs have the same
             same = same and boxes[before, k] == boxes[b, k]
         bad[b], found = _box(
-            x, group * inputs, u[group], bias[group], rows, columns, segments, shape, box, found if same else -1, work,
-            quiet, out, group * outputs,
+            x, group, w, mine, own, u[group], bias[group], rows, columns, segments, shape, box, found if same else -1,
+            rest, quiet, out,
         )  # fmt: skip
+        if take(counter[1:]) == len(boxes) - 1 and len(w) > 0:
+            bad[len(boxes)] = uneven(tops)
         before, b = b, take(counter)
 
 
@@ -342,28 +380,4 @@ def room(rows: int, columns: int, channels: int, down: int, across: int, gap: in
     width = columns * across * gap
     strip = (a1 + low) * (width + (last + a2 - across) * gap) * wide
     deep = len(segments) * wide
-    return SCRATCH + a1 * a2 * (padded * deep + PANEL + padded * PANEL) + rows * down * width * PANEL + strip
-
-
-# --- the matrices, and weights --------------------------------------------------------------------------------------
-
-#: G of F(1, 1), F(2, 3) and F(4, 3).
-FILTERS: dict[int, list[list[float]]] = {
-    1: [[1]],
-    2: [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
-    4: [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6],
-        [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]],
-}  # fmt: skip
-
-
-def weights(w: np.ndarray, down: int, across: int) -> np.ndarray:
-    """G·g·Gᵀ of w (O, C, K₁, K₂) in double precision, rounded once, in panels for `fill`."""
-    outs, count = w.shape[:2]
-    panels, wide = -(-outs // PANEL), -(-count // 8) * 8
-    matrix = np.kron(FILTERS[down], FILTERS[across]).T
-    u = np.zeros((panels, matrix.shape[1], wide, PANEL), np.float32)
-    for o in range(panels):
-        part = w[o * PANEL : (o + 1) * PANEL]
-        transformed = part.reshape(-1, matrix.shape[0]).astype(np.float64) @ matrix
-        u[o, :, :count, : len(part)] = transformed.reshape(len(part), count, -1).transpose(2, 1, 0)
-    return u.reshape(-1)
+    return OWN + SCRATCH + a1 * a2 * (padded * deep + PANEL + padded * PANEL) + rows * down * width * PANEL + strip

@@ -46,18 +46,23 @@ class Dense:
         self.whole = len(parts) == 1  # the weights are used in the order in which they are given
         self.weights = weights.reshape(-1) if self.whole else np.concatenate(found)
         self.starts = np.cumsum([0, *(w.size for w in found)])
+        self._lent = False
         self._cuts: dict[int, Cut] = {}
 
-    def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> None:
+    def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> bool:
         self.run(self.cut(workers), None, np.ascontiguousarray(x), out, bias, workers)
+        return not self._lent or bool(np.isfinite(out.reshape(*out.shape[:2], -1)[0, :, 0]).all())
 
     def lent(self, weights: np.ndarray) -> Dense | None:
-        """The same layer with other weights, which are read where they are; None where they have to be prepared."""
+        """The same layer with other weights, which are read where they are; None where they have to be prepared.
+
+        Weights that are not finite show in every output of their channel; then a call returns False.
+        """
         if not self.whole or not weights.flags.c_contiguous or not weights.dtype.isnative:
             return None
         other = object.__new__(Dense)
         other.__dict__.update(self.__dict__)
-        other.weights = weights.reshape(-1)
+        other.weights, other._lent = weights.reshape(-1), True
         return other
 
     def cut(self, workers: int) -> Cut:
@@ -79,8 +84,7 @@ class Dense:
         table = cut.table if some is None else cut.table[some]
         maps = *(i.reshape(-1) for i in self.maps.index), self.maps.plain
         counter = np.zeros(1, np.int64)
-        tasks = range(min(workers, len(table)))
-        threads.run(lambda _: self._work(cut, x, b, maps, table, counter, out), tasks, workers)
+        threads.share(lambda _: self._work(cut, x, b, maps, table, counter, out), min(workers, len(table)))
 
     def _work(
         self, cut: Cut, x: np.ndarray, bias: np.ndarray, maps: tuple[np.ndarray, ...], table: np.ndarray,

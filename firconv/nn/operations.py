@@ -78,7 +78,7 @@ def conv(
     >>> nn.conv(np.arange(5.0).reshape(1, 1, 5), np.array([[[1.0, 0, -1]]]), padding="same", boundary="edge")
     array([[[-1., -2., -2., -2., -1.]]])
     """
-    return _layer(Words("conv", stride, padding, dilation, groups, boundary), x, w, bias, method, rtol, workers)
+    return _layer(("conv", stride, padding, dilation, groups, boundary), x, w, bias, method, rtol, workers)
 
 
 def conv_transpose(
@@ -131,19 +131,21 @@ def conv_transpose(
     >>> nn.conv_transpose(np.array([[[1.0, 2, 3]]]), np.array([[[1.0, 10]]]), stride=2)
     array([[[ 1., 10.,  2., 20.,  3., 30.]]])
     """
-    call = Words("conv_transpose", stride, padding, dilation, groups, boundary, output_padding, output_shape)
-    return _layer(call, x, w, bias, method, rtol, workers)
+    given = "conv_transpose", stride, padding, dilation, groups, boundary, output_padding, output_shape
+    return _layer(given, x, w, bias, method, rtol, workers)
 
 
 def _layer(
-    call: Words, x: Any, w: Any, bias: Any, method: str, rtol: float | None, workers: int | None
-) -> np.ndarray:
-    x, w = describe.operands(call.op, x, w, ("x", "w"))
+    given: tuple[Any, ...], x: Any, w: Any, bias: Any, method: str, rtol: float | None, workers: int | None,
+    names: tuple[str, str] = ("x", "w"),
+) -> np.ndarray:  # fmt: skip
+    """One layer with the fields of `Words`; `names` are what the call's errors say."""
+    x, w = describe.operands(given[0], x, w, names)
     try:
-        found = recalled(call, x, w, method, rtol)
+        found = recalled(given, x, w, method, rtol)
         return found.run(x, None if bias is None else found.checked_bias(bias), workers)
     except MemoryError as error:
-        raise describe.no_room(call, error) from None
+        raise describe.no_room(Words(*given), error) from None
 
 
 # ── gradients ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,13 +195,9 @@ def conv_input_gradient(
     array([[[3., 3., 1., 5.]]])
     """
     call = Words("conv_input_gradient", stride, padding, dilation, groups, boundary)
-    call = Words("conv_input_gradient", stride, padding, dilation, groups, boundary, 0,
-                 words.shape(call, "x_shape", x_shape))  # fmt: skip
-    gy, w = describe.operands(call.op, gy, w, ("gy", "w"))
-    try:
-        return recalled(call, gy, w, method, rtol).run(gy, None, workers)
-    except MemoryError as error:
-        raise describe.no_room(call, error) from None
+    shape = words.shape(call, "x_shape", x_shape)
+    given = "conv_input_gradient", stride, padding, dilation, groups, boundary, 0, shape
+    return _layer(given, gy, w, None, method, rtol, workers, ("gy", "w"))
 
 
 def conv_weight_gradient(

@@ -98,6 +98,9 @@ class LayerPlan:
         self._taps, self._lock, self._arguments = taps, threading.Lock(), (method, rtol)
         self._run: Run | None = None
         self._lent = False
+        self._kind = self.problem.dtype
+        self._out = (self.shape[0], self.shape[1], *self.problem.outputs[1:])
+        self._plain = task.forward is None and task.adjoint is None
         self.bias = None if bias is None else self.checked_bias(bias)
         self.dtype = self._result_type(self.bias)
 
@@ -111,7 +114,7 @@ class LayerPlan:
         ValueError
             For another shape or dtype.
         """
-        array = np.asarray(x)
+        array = x if type(x) is np.ndarray else np.asarray(x)
         if array.shape != self.x_shape or array.dtype != self.problem.signal_dtype:
             raise ValueError(
                 f"plan(x): x has shape {array.shape} and dtype {array.dtype}; this plan is for {self.x_shape} and "
@@ -126,17 +129,19 @@ class LayerPlan:
         """The output for a checked x and a checked bias."""
         count = threads.resolve(workers)
         run = self._run or self._prepared()
-        x = x.astype(x.dtype.newbyteorder("="), copy=False)
+        if not x.dtype.isnative:
+            x = x.astype(x.dtype.newbyteorder("="))
+        if self._plain and (bias is None or bias.dtype is self._kind):  # as few steps as can be: small layers feel them
+            out = np.empty(self._out, self._kind)
+            allowed = run(x, out, bias, count)
+            return self._owned().run(x, bias, workers) if self._lent and not allowed else out
         if self._scale is not None:
             x = (x * self._scale).astype(self.problem.signal_dtype, copy=False)
         folded = self._task.adjoint is not None and bool(self._task.adjoint.folds)
         late = folded or (bias is not None and self._added_late(bias))
-        out = np.empty(
-            (self.shape[0], self.shape[1], *self.problem.outputs[1:]),
-            self.problem.dtype if late else self._result_type(bias),
-        )
-        run(x, out, None if late else bias, count)
-        if self._lent and not np.isfinite(out.reshape(*out.shape[:2], -1)[0, :, 0]).all():
+        out = np.empty(self._out, self._kind if late else self._result_type(bias))
+        allowed = run(x, out, None if late else bias, count)
+        if self._lent and not allowed:
             return self._owned().run(x, bias, workers)
         if folded and self._task.adjoint is not None:
             out = np.ascontiguousarray(self._task.adjoint.fold(out))
@@ -157,11 +162,11 @@ class LayerPlan:
     def lent(self, w: np.ndarray) -> LayerPlan | None:
         """This plan with weights that are not copied, or None if another choice might be made for them.
 
-        The choice of the tiled product rests on the problem, and on nothing else but that all weights are finite. One
-        that is not shows in every output of its channel, and then the plan is made anew.
+        The choice of a method of layers rests on the problem, on nothing else but that all weights are finite, and on
+        what the method itself objects to. When the run says that its weights are not so, the plan is made anew.
         """
         cheapest = self.method in (self.candidates[0].method, self._arguments[0])  # also of those that may object
-        if self.method != "gemm" or self._task.forward is not None or not cheapest:
+        if self.method not in ("gemm", "winograd") or self._task.forward is not None or not cheapest:
             return None
         run = (self._run or self._prepared()).lent(w)  # type: ignore[attr-defined]
         if run is None:
@@ -187,8 +192,7 @@ class LayerPlan:
         OverflowError
             For integers that the result's type cannot hold.
         """
-        kind = self.problem.dtype
-        if type(bias) is np.ndarray and bias.dtype == kind and kind.isnative and bias.shape == (self.shape[1],):
+        if type(bias) is np.ndarray and bias.dtype is self._kind and bias.shape == self._out[1:2]:
             return bias
         sums = np.empty(1, self.problem.dtype)
         b = describe.operands(self.call.op, sums, bias, ("x", "bias"))[1]

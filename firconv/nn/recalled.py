@@ -5,6 +5,9 @@ A result never depends on what was called before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -21,27 +24,71 @@ KEPT = 32 << 20
 LARGE = 1 << 16
 
 
-def recalled(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
-    """The plan for this layer, from an earlier call if that had the same words, shapes and weights."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A plan that was just called, the very objects that the call was written with, and the bytes of small weights."""
+
+    words: Sequence[Any]
+    rest: Sequence[Any]
+    plan: LayerPlan
+    bytes: bytes | None
+
+
+_entries: dict[Any, _Entry] = {}
+
+
+def recalled(given: Sequence[Any], x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
+    """The plan for a layer, from an earlier call if that had the same words, shapes and weights.
+
+    `given` are the fields of `Words`. Words that are the very same objects need not be compared in any other way.
+    """
+    key, rest = (given[0], x.shape, w.shape), (x.dtype, w.dtype, method, rtol, cost.machine())
+    entry = _entries.get(key)
+    if entry is not None and all(map(is_, given, entry.words)) and all(map(is_, rest, entry.rest)):
+        found = _unchanged(entry, w)
+        if found is not None:
+            return found
+    call = Words(*given)
+    found = _found(call, x, w, method, rtol)
+    if w.nbytes <= KEPT and words.is_hashable(call):
+        if len(_entries) >= 32:
+            _entries.clear()
+        small = w.nbytes <= LARGE
+        _entries[key] = _Entry(given, rest, found, w.tobytes() if small else None)
+    return _lent(found, w) or found
+
+
+def _unchanged(entry: _Entry, w: np.ndarray) -> LayerPlan | None:
+    """The plan of an entry, if it serves these weights."""
+    if entry.bytes is not None:
+        return entry.plan if w.tobytes() == entry.bytes else None
+    return _lent(entry.plan, w) or (entry.plan if _same(entry.plan.weights, w) else None)
+
+
+def _found(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
+    """A plan for these weights, remembered or new."""
     key = (call, x.shape, x.dtype, w.shape, w.dtype, method, rtol, type(rtol), cost.machine())
     try:
         found = _plans.get(key)
     except TypeError:  # a keyword was a list or an array
         again = words.hashable(call)
         if words.is_hashable(again, method, rtol):
-            return recalled(again, x, w, method, rtol)
+            return _found(again, x, w, method, rtol)
         return make(again, x.shape, x.dtype, w, method, rtol)
-    lent = found.lent(w) if found is not None and w.nbytes > LARGE else None
-    if lent is not None:
-        return lent
-    if found is not None and _same(found.weights, w):
+    if found is not None and (_lent(found, w) is not None or _same(found.weights, w)):
         return found
     found = make(call, x.shape, x.dtype, w.copy(), method, rtol)
     if len(_plans) >= 32 or sum(p.weights.nbytes for p in _plans.values()) + w.nbytes > KEPT:
         _plans.clear()
+        _entries.clear()
     if w.nbytes <= KEPT:
         _plans[key] = found
     return found
+
+
+def _lent(plan: LayerPlan, w: np.ndarray) -> LayerPlan | None:
+    """The plan with large weights as they are: they need not be compared, or prepared for one call."""
+    return plan.lent(w) if w.nbytes > LARGE else None
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

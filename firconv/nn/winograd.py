@@ -66,10 +66,11 @@ def objection(weights: np.ndarray) -> str:
     """
     taps = np.abs(weights).max(axis=1)
     taps = taps.reshape(-1, *((1,) * (4 - taps.ndim)), *taps.shape[2:])
-    for low, lows in segments(taps.shape[1]):
-        for first, count in segments(taps.shape[2]):
-            own = taps[:, low : low + lows, first : first + count].reshape(len(taps), -1)
-            if (own.min(axis=-1) * SPREAD < own.max(axis=-1)).any():
+    taps = np.ascontiguousarray(np.moveaxis(taps, 0, -1))
+    for low, lows in segments(taps.shape[0]):
+        for first, count in segments(taps.shape[1]):
+            own = taps[low : low + lows, first : first + count].reshape(lows * count, -1)
+            if (own.min(axis=0) * SPREAD < own.max(axis=0)).any():
                 return "some taps are small"
     return ""
 
@@ -163,7 +164,8 @@ class Winograd:
 
         self.problem, self.raw, self.blocks = problem, weights, Blocks(problem, size(problem) if m is None else m)
         b, axes = self.blocks, self.blocks.axes
-        self.transformed = np.stack([kernel.weights(w, b.down, b.across) for w in _segmented(weights)])
+        self._transformed: np.ndarray | None = None
+        self._lent, self._none = False, np.empty(0, np.float32)
         last = b.segments[-1]
         rows = index(axes[1], (b.down * -(-b.lines // b.gaps[0]) + last[0] + 2) * b.gaps[0])
         columns = index(axes[2], (b.across * b.wide + last[1] + 2) * b.gaps[1])
@@ -179,7 +181,30 @@ class Winograd:
         self._rooms: list[tuple[np.ndarray, np.ndarray]] = []
         self._direct: Dense | None = None
 
-    def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> None:
+    def lent(self, weights: np.ndarray) -> Winograd | None:
+        """The same layer with other weights, transformed on the way; None where each would be more than once.
+
+        Then a call returns whether `objection` allows them.
+        """
+        b = self.blocks
+        once = b.count == b.groups and len(b.segments) == 1 and (b.down, b.across, *weights.shape[2:]) == (2, 2, 3, 3)
+        if not once or not weights.flags.c_contiguous or not weights.dtype.isnative:
+            return None
+        other = object.__new__(Winograd)
+        other.__dict__.update(self.__dict__)
+        other.raw, other._lent, other._direct = weights.reshape(self.raw.shape), True, None
+        return other
+
+    def _prepared(self) -> np.ndarray:
+        """The transformed weights, made once."""
+        from firconv.kernels import minimal_taps as kernel
+
+        if self._transformed is None:
+            b = self.blocks
+            self._transformed = np.stack([kernel.weights(w, b.down, b.across) for w in _segmented(self.raw)])
+        return self._transformed
+
+    def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> bool:
         x, p = np.ascontiguousarray(x), self.problem
         biases = np.zeros((p.groups, self.blocks.all_panels * 16), np.float32)
         if bias is not None:
@@ -187,17 +212,25 @@ class Winograd:
         boxes = self._boxes.get(workers)
         if boxes is None:
             boxes = self._boxes[workers] = np.array(self.blocks.boxes(workers), np.int64)
-        bad, counter = np.zeros(len(boxes), bool), np.zeros(1, np.int64)
-        source, target = x.reshape(-1), out.reshape(-1)
+        bad, counter = np.zeros(len(boxes) + 1, bool), np.zeros(2, np.int64)
+        source, target, count = x.reshape(-1), out.reshape(-1), min(workers, len(boxes))
+        size, given = (self.raw[:, 0].size, self.raw.reshape(-1)) if self._lent else (0, self._none)
+        ready = self._none.reshape(p.groups, 0) if self._lent else self._prepared()
+        tops = np.zeros((count, size), np.float32)
 
-        def work(_: int) -> None:
+        def work(number: int) -> None:
             room = threads.taken(self._rooms) or self._fresh()
-            self._kernel(source, self.transformed, biases, *self._tables, boxes, counter, bad, *room, target)
+            self._kernel(
+                source, given, tops, number, ready, biases, *self._tables, boxes, counter, bad, *room, target
+            )
             self._rooms.append(room)
 
-        threads.run(work, range(min(workers, len(boxes))), workers)
+        threads.share(work, count)
+        if bad[-1]:
+            return False
         if bad.any():
-            self._repair(boxes[bad].tolist(), x, out, bias, workers)
+            self._repair(boxes[bad[:-1]].tolist(), x, out, bias, workers)
+        return True
 
     def _fresh(self) -> tuple[np.ndarray, np.ndarray]:
         b = self.blocks
