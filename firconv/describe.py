@@ -95,16 +95,18 @@ def operands(op: str, x: Any, h: Any, names: tuple[str, str] = ("x", "h")) -> tu
     ValueError
         For empty ones.
     """
-    call = f"{op}({', '.join(names)})"
     if type(x) is np.ndarray and type(h) is np.ndarray:
-        a, b = x, h
+        if x.dtype.kind in "biufc" and h.dtype.kind in "biufc" and x.size > 0 and h.size > 0:
+            return x, h
+        weak = False, False
     else:
         weak = _is_weak(x), _is_weak(h)
-        a, b = _array(call, names[0], x), _array(call, names[1], h)
-        if weak == (False, True):
-            b = _weaken(b, a.dtype)
-        elif weak == (True, False):
-            a = _weaken(a, b.dtype)
+    call = f"{op}({', '.join(names)})"
+    a, b = _array(call, names[0], x), _array(call, names[1], h)
+    if weak == (False, True):
+        b = _weaken(b, a.dtype)
+    elif weak == (True, False):
+        a = _weaken(a, b.dtype)
     for name, array in zip(names, (a, b), strict=True):
         if array.dtype.kind not in "biufc":
             raise TypeError(

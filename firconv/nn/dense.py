@@ -39,8 +39,11 @@ class Dense:
     """A layer's weights and blocks; see `firconv.nn.methods` for how it is called."""
 
     def __init__(self, problem: Problem, weights: np.ndarray):
-        self.problem, self.geometry = problem, Geometry(problem)
+        from firconv.kernels import dense as kernel
+
+        self.problem, self.geometry, self._kernel = problem, Geometry(problem), kernel.fill.version(problem.dtype)
         self.maps, self.in_place = Maps.of(self.geometry.axes), not self.geometry.busy
+        self._tables = () if self.maps is None else (*(i.reshape(-1) for i in self.maps.index), self.maps.plain)
         parts = self.geometry.parts
         found = [self.geometry.weights(part, w) for part in parts for w in weights]
         self.whole = len(parts) == 1  # the weights are used in the order in which they are given
@@ -50,7 +53,8 @@ class Dense:
         self._cuts: dict[int, Cut] = {}
 
     def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> bool:
-        self.run(self.cut(workers), None, np.ascontiguousarray(x), out, bias, workers)
+        x = x if x.flags.c_contiguous else np.ascontiguousarray(x)
+        self.run(self.cut(workers), None, x, out, bias, workers)
         return not self._lent or bool(np.isfinite(out.reshape(*out.shape[:2], -1)[0, :, 0]).all())
 
     def lent(self, weights: np.ndarray) -> Dense | None:
@@ -82,7 +86,7 @@ class Dense:
             threads.run(lambda number: self._extended(cut, number, x, out, b), every, workers)
             return
         table = cut.table if some is None else cut.table[some]
-        maps = *(i.reshape(-1) for i in self.maps.index), self.maps.plain
+        maps = self._tables
         counter = np.zeros(1, np.int64)
         threads.share(lambda _: self._work(cut, x, b, maps, table, counter, out), min(workers, len(table)))
 
@@ -91,12 +95,10 @@ class Dense:
         counter: np.ndarray, out: np.ndarray,
     ) -> None:  # fmt: skip
         """Take blocks of a table until there are no more."""
-        from firconv.kernels import dense as kernel
-
-        room = threads.taken(cut.rooms) or self._room(cut)
-        kernel.fill(
-            x.reshape(-1), self.weights, bias, *maps, cut.offsets, table, cut.parts, counter,
-            x.reshape(-1) if self.in_place else room[0], *room, out.reshape(-1),
+        room, samples = threads.taken(cut.rooms) or self._room(cut), x.reshape(-1)
+        self._kernel(
+            samples, self.weights, bias, *maps, cut.offsets, table, cut.parts, counter,
+            samples if self.in_place else room[0], *room, out.reshape(-1),
         )  # fmt: skip
         cut.rooms.append(room)
 

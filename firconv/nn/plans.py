@@ -98,7 +98,7 @@ class LayerPlan:
         self._taps, self._lock, self._arguments = taps, threading.Lock(), (method, rtol)
         self._run: Run | None = None
         self._lent = False
-        self._kind = self.problem.dtype
+        self._kind = np.dtype(self.problem.dtype.type)  # the very object that arrays of it have
         self._out = (self.shape[0], self.shape[1], *self.problem.outputs[1:])
         self._plain = task.forward is None and task.adjoint is None
         self.bias = None if bias is None else self.checked_bias(bias)

@@ -205,7 +205,7 @@ class Winograd:
         return self._transformed
 
     def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> bool:
-        x, p = np.ascontiguousarray(x), self.problem
+        x, p = x if x.flags.c_contiguous else np.ascontiguousarray(x), self.problem
         biases = np.zeros((p.groups, self.blocks.all_panels * 16), np.float32)
         if bias is not None:
             biases[:, : p.channels_out] = bias.reshape(p.groups, -1)
