@@ -142,7 +142,7 @@ class Blocks:
             for j in range(0, self.wide, self.columns)
         ]
         whole = self.count - max(1, self.count % workers) if workers > 1 else self.count
-        panels = -(-self.all_panels // (2 * workers))
+        panels = -(-self.all_panels // (8 * workers))
         shares = [(o, min(o + panels, self.all_panels)) for o in range(0, self.all_panels, panels)]
         return [
             *((*block, 0, self.all_panels) for block in blocks[:whole]),
