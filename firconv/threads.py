@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -109,6 +110,23 @@ def resolve(workers: int | None) -> int:
     return get_workers() if workers is None else _checked(workers, "workers")
 
 
+def _no_processor() -> int:
+    return -1
+
+
+def _which() -> Callable[[], int]:
+    """What tells the processor that this thread runs on, −1 where that cannot be had."""
+    import ctypes
+
+    try:
+        return ctypes.PyDLL(None).sched_getcpu if hasattr(os, "sched_setaffinity") else _no_processor
+    except (AttributeError, OSError, TypeError):
+        return _no_processor
+
+
+_processor: Callable[[], int] = _no_processor
+
+
 class _Worker:
     """A thread that sleeps until it is given something to do, and sleeps again after it.
 
@@ -116,22 +134,39 @@ class _Worker:
     caller has nothing else to do is taken back.
     """
 
-    __slots__ = ("_bell", "_call", "_done")
+    __slots__ = ("_away", "_bell", "_call", "_done", "_thread")
 
     def __init__(self, number: int):
         self._bell, self._done = threading.Lock(), threading.Lock()
         self._bell.acquire()
         self._done.acquire()
         self._call: list[Callable[[], None]] = []  # at most one; whoever pops it has it
-        threading.Thread(target=self._live, name=f"firconv-{number}", daemon=True).start()
+        self._away = -1
+        self._thread = threading.Thread(target=self._live, name=f"firconv-{number}", daemon=True)
+        self._thread.start()
 
     def begin(self, call: Callable[[], None]) -> None:
         """Hand over a call that raises nothing; never before the last one was ended by `end`."""
+        here = _processor()
+        if here != self._away:
+            self._leave(here)
         self._call.append(call)
         try:
             self._bell.release()
         except RuntimeError:  # it still rings for a call that was taken back
             pass
+
+    def _leave(self, processor: int) -> None:
+        """Keep off the caller's processor.
+
+        A virtual processor that sleeps looks to Linux like one that is taken away, so a thread that is woken after a
+        pause of a millisecond was put on its caller's, where both took turns, in two calls of three.
+        """
+        self._away = processor
+        with suppress(OSError):  # where that is forbidden it may be anywhere
+            others = os.sched_getaffinity(0) - {processor}
+            if others and self._thread.native_id is not None:
+                os.sched_setaffinity(self._thread.native_id, others)
 
     def end(self) -> None:
         """Take the call back, or wait until it is over."""
@@ -154,7 +189,7 @@ class _Worker:
 
 def _helpers(count: int, most: int) -> list[_Worker]:
     """Up to `count` workers that have nothing to do; there are never more than `most`, or than threads can be had."""
-    global _made
+    global _made, _processor
     found: list[_Worker] = []
     while len(found) < count:
         try:
@@ -165,6 +200,7 @@ def _helpers(count: int, most: int) -> list[_Worker]:
         with _lock:
             if _made >= most:
                 break
+            _processor = _which() if _made == 0 else _processor
             try:
                 found.append(_Worker(_made + 1))
             except RuntimeError:  # no thread can be started, as at the end of the interpreter

@@ -245,6 +245,31 @@ def test_an_error_ends_shared_work_and_is_raised_here(who):
     threads.share(lambda number: None, 2)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or threads.available() == 1, reason="one processor")
+def test_other_threads_keep_off_the_processor_of_their_caller():
+    gate, seen = threading.Barrier(2, timeout=60), {}
+
+    def work(number):
+        gate.wait()
+        seen[number] = os.sched_getaffinity(0)
+
+    mine = os.sched_getaffinity(0)
+    processor = threads._processor
+    try:
+        for here in sorted(mine)[:2] * 2:
+            threads._processor = lambda here=here: here
+            threads.share(work, 2)
+            assert seen == {0: mine, 1: mine - {here}}
+    finally:
+        threads._processor = processor
+    assert threads._which()() in os.sched_getaffinity(0)
+
+
+def test_where_nobody_tells_the_processor_threads_stay_where_they_are(monkeypatch):
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    assert threads._which()() == -1
+
+
 def test_an_interrupted_caller_leaves_threads_behind_that_are_made_anew():
     script = """
         import signal, threading, time
