@@ -265,6 +265,13 @@ def test_a_block_does_not_depend_on_what_its_memory_held():
     assert np.array_equal(layer(x, workers=1), before)
 
 
+def test_vectors_of_the_sums_do_not_cross_lines_of_the_cache():
+    layer = nn.plan(noise(5, 2, 5, 9, 10), noise(6, 1, 5, 3, 3), method="winograd", padding=1)
+    layer(noise(5, 2, 5, 9, 10))
+    kept = [layer._run._prepared(), *(work for work, _ in layer._run._rooms)]
+    assert len(kept) > 1 and all(a.ctypes.data % 64 == 0 for a in kept)
+
+
 @pytest.mark.parametrize("m", [2, 4])
 def test_shares_of_one_block_that_keep_its_transformed_samples_have_the_same_bits(m):
     """Also the zeros that are found with the samples, and only as long as these are the samples of this call."""

@@ -69,7 +69,7 @@ def _halved(g: np.ndarray, m: int) -> np.ndarray:
 @compiled()
 def _middle(a: Any, b: Any, c: Any) -> Any:
     """(a + b + c)/2 and (a − b + c)/2."""
-    zero, s = fma(f4(0), a, spread(f4(0), 1, 1)), fma(f4(1), c, a)
+    zero, s = spread(f4(0), 1, 1), fma(f4(1), c, a)
     return fma(f4(0.5), fma(f4(1), b, s), zero), fma(f4(0.5), fma(f4(-1), b, s), zero)
 
 

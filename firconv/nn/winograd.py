@@ -17,7 +17,7 @@ import numpy as np
 
 from firconv import threads
 from firconv.nn import costs
-from firconv.nn.dense import Dense
+from firconv.nn.dense import Dense, aligned
 from firconv.nn.geometry import TASKS, Axis, Block, Geometry, Maps, plain, selected
 from firconv.planner import Candidate
 from firconv.problem import Ints, Problem
@@ -201,7 +201,9 @@ class Winograd:
 
         if self._transformed is None:
             b = self.blocks
-            self._transformed = np.stack([kernel.weights(w, b.down, b.across) for w in _segmented(self.raw)])
+            found = [kernel.weights(w, b.down, b.across) for w in _segmented(self.raw)]
+            self._transformed = aligned(len(found) * found[0].size, found[0].dtype).reshape(len(found), -1)
+            np.stack(found, out=self._transformed)
         return self._transformed
 
     def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> bool:
@@ -234,7 +236,8 @@ class Winograd:
 
     def _fresh(self) -> tuple[np.ndarray, np.ndarray]:
         b = self.blocks
-        return np.zeros(self.room, np.float32), np.empty(b.rows * b.columns * b.down * b.across * b.gaps[1], np.int64)
+        quiet = np.empty(b.rows * b.columns * b.down * b.across * b.gaps[1], np.int64)
+        return aligned(self.room, np.dtype(np.float32)), quiet
 
     def _repair(
         self, flags: list[list[int]], x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int
