@@ -22,8 +22,8 @@ from numba import int64
 
 from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import evens, fma, fma2, item, lanes, load, spread, store, store_part, width
-from firconv.kernels.rolling import rolled, turn_taps
+from firconv.kernels.lanes import evens, fma, fma2, item, lanes, load, spread, store, width
+from firconv.kernels.rolling import put_within, rolled, turn_taps
 
 INDEX = const(int64)
 FEW = 64  # taps without samples that are not worth a call of their own
@@ -130,15 +130,6 @@ def _pair(
 
 
 @compiled(references=False)
-def _put(out: Any, to: int, end: int, n: int, sums: Any) -> None:
-    """Store a vector of a row, or what of it belongs to the task where the task ends within it."""
-    if to + width(sums) <= end:
-        store(out, to, sums)
-    else:
-        store_part(out, to, sums, n)
-
-
-@compiled(references=False)
 def _span(
     x: Any, p: int, shift: int, out: Any, to: int, below: int, n: int, end: int, w: Any, first: int, offsets: Any,
     lag: int, low: int, lead: int, both: int, rest: int, bias: Any, zero: Any, ones: Any,
@@ -148,9 +139,9 @@ def _span(
     if len(bias) > 0:
         plus = item(bias, first // len(offsets))
         a, b = fma(plus, ones, a), fma(plus, ones, b)
-    _put(out, to, end, n, a)
+    put_within(out, to, end, n, a)
     if below > 0:
-        _put(out, to + below, end, n, b)
+        put_within(out, to + below, end, n, b)
 
 
 @compiled(references=False)
@@ -262,7 +253,7 @@ def _framed(
     for k, v in ((to, a), (to + n, b)):
         store(out, k, v[0])
         store(out, k + one, v[1])
-        _put(out, k + 6 * one, end, n - 6 * one, v[2])
+        put_within(out, k + 6 * one, end, n - 6 * one, v[2])
 
 
 @compiled(references=False)

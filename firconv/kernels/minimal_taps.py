@@ -42,11 +42,11 @@ def weights(w: np.ndarray, down: int, across: int) -> np.ndarray:
     outs, count = w.shape[:2]
     panels, wide = -(-outs // PANEL), -(-count // 8) * 8
     points = len(FILTERS[down]) * len(FILTERS[across])
-    matrix = np.kron(FILTERS[down], FILTERS[across]).T
     u = np.zeros((panels, points, wide, PANEL), np.float32)
     for o in range(panels):
         part = w[o * PANEL : (o + 1) * PANEL]
         if down == 4 or across == 4:
+            matrix = np.kron(FILTERS[down], FILTERS[across]).T
             transformed = (part.reshape(-1, matrix.shape[0]).astype(np.float64) @ matrix).T
         else:
             rows = _halved(part.transpose(2, 3, 0, 1), down)

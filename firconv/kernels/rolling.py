@@ -24,6 +24,15 @@ def turn_taps(w: Any, first: int, k: int, out: Any) -> None:
             out[c * k + r] = w[first + r * k + c]
 
 
+@compiled(references=False)
+def put_within(out: Any, to: int, end: int, n: int, sums: Any) -> None:
+    """Store a vector of a row, or what of it belongs to the task where the task ends within it."""
+    if to + width(sums) <= end:
+        store(out, to, sums)
+    else:
+        store_part(out, to, sums, n)
+
+
 @compiled(references=False, inline=False)
 def _down(
     x: Any, p: int, pitch: int, count: int, top: int, bottom: int, out: Any, to: int, step: int, n: int, end: int,
@@ -39,13 +48,8 @@ def _down(
             for c in range(k):
                 sums = fmas(w, places, c * k, load(x, p + i * pitch + c * dx, zero), sums)
         if i >= k - 1:
-            y, j = sums[k - 1], to + (i - k + 1) * step
-            if biased:
-                y = fma(plus, ones, y)
-            if j + width(y) <= end:
-                store(out, j, y)
-            else:
-                store_part(out, j, y, n)
+            y = fma(plus, ones, sums[k - 1]) if biased else sums[k - 1]
+            put_within(out, to + (i - k + 1) * step, end, n, y)
         sums = (zero,) + sums[:-1]  # noqa: RUF005  numba knows no other
 
 

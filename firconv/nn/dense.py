@@ -86,9 +86,8 @@ class Dense:
             threads.run(lambda number: self._extended(cut, number, x, out, b), every, workers)
             return
         table = cut.table if some is None else cut.table[some]
-        maps = self._tables
         counter = np.zeros(1, np.int64)
-        threads.share(lambda _: self._work(cut, x, b, maps, table, counter, out), min(workers, len(table)))
+        threads.share(lambda _: self._work(cut, x, b, self._tables, table, counter, out), min(workers, len(table)))
 
     def _work(
         self, cut: Cut, x: np.ndarray, bias: np.ndarray, maps: tuple[np.ndarray, ...], table: np.ndarray,
