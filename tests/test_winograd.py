@@ -31,10 +31,10 @@ POINTS = {2: (0, 1, -1), 4: (0, 1, -1, 2, -2)}  # and infinity
 def steps(x, into, out):
     """Both transforms of eight columns, for m = 2 and m = 4: vectors eight apart in memory."""
     zero = spread(x.dtype.type(0), 1, 1)
-    kernel.into(2, x, 0, 8, into, 0, 8, zero)
-    kernel.into(4, x, 0, 8, into, 32, 8, zero)
-    kernel.out_of(2, x, 0, 8, out, 0, 8, zero)
-    kernel.out_of(4, x, 0, 8, out, 16, 8, zero)
+    kernel.into(2, x, 0, 8, into, 0, 8, 24, zero)
+    kernel.into(4, x, 0, 8, into, 32, 8, 72, zero)
+    kernel.out_of(2, x, 0, 8, 24, out, 0, 8, zero)
+    kernel.out_of(4, x, 0, 8, 40, out, 16, 8, zero)
 
 
 def matrices(m):
@@ -522,9 +522,11 @@ def test_blocks_cover_every_tile_once(shape, kernel, words, m):
 
 @pytest.mark.parametrize("tiles", range(1, 14))
 def test_any_number_of_tiles_has_the_same_bits_and_is_filled_as_the_costs_say(tiles):
-    """The last ones are multiplied by four or six; on a line of its own each tile is the only one."""
-    filled = getattr(kernel._filled, "py_func", kernel._filled)(tiles)
-    assert filled == costs.filled(tiles) and tiles <= filled and filled % 6 in (0, 4)
+    """They are multiplied three units or two at a time; on a line of its own each tile is the only one."""
+    filled, unit = getattr(kernel._filled, "py_func", kernel._filled)(tiles), kernel.UNIT
+    assert kernel.THREE == 3 * unit and kernel.TWO == 2 * unit and unit in (2, 4)
+    assert max(tiles, 2 * unit) <= filled < max(tiles + unit, 2 * unit + 1) and filled % unit == 0
+    assert filled == costs.filled(tiles) or unit == 4  # the costs are the same on every machine
     x, w = noise(50, 1, 9, 4 * tiles + 2), noise(51, 17, 9, 3)
     alone = [run(x[..., 4 * t : 4 * t + 6], w, None, 4) for t in range(tiles)]
     assert np.array_equal(run(x, w, None, 4), np.concatenate(alone, axis=-1))
@@ -535,7 +537,9 @@ def test_tiles_without_outputs_are_left_out(n, m, gap):
     """Tile t of an axis begins at output t // gap·m·gap + t % gap: as many as lie within."""
     axis = Geometry(layer((1, 1, n), (1, 1, 3 if m > 1 else 1), dilation=gap, padding=gap if m > 1 else 0)).axes[-1]
     assert axis.outputs == n
-    assert winograd._tiles(axis, m, gap) == sum(t // gap * m * gap + t % gap < n for t in range(n))
+    firsts = [t // gap * m * gap + t % gap for t in range(n)]
+    assert winograd._tiles(axis, m, gap) == sum(first < n for first in firsts)
+    assert winograd._whole(axis, m, gap) == sum(first + (m - 1) * gap < n for first in firsts)
 
 
 @whole

@@ -37,7 +37,7 @@ def steps(g, x, p, apart, into, out):
     """All transforms of sixteen columns: of output gradients g, of samples x, and of sums p, sixteen apart."""
     zero = spread(g.dtype.type(0), 2, 1)
     kernel.apart(g, 0, 16, apart, 0, 16, zero)
-    forward.into(2, x, 0, 16, into, 0, 16, zero)
+    forward.into(2, x, 0, 16, into, 0, 16, 48, zero)
     kernel.back(p, 0, 16, out, 0, 16, zero)
 
 

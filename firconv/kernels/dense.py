@@ -3,7 +3,7 @@
     out[o, p] = Σ_c w[o, c]·x[p + offset[c]] + bias[o]      c runs over channels and taps, p over positions
 
 What a block of outputs reads is copied once (``kernels.strips``), or read in place where there is one tap. Three
-vectors of positions are a tile, also across the ends of rows. For some taps at a time the samples of a tile are
+registers of positions are a tile, also across the ends of rows. For some taps at a time the samples of a tile are
 gathered into a panel, one line for every tap, and each line, once loaded, serves the sums of four output channels. A
 worker takes block after block, without Python between them.
 
@@ -20,12 +20,13 @@ from numba import int64
 
 from firconv.kernels.bunches import bunch, fmas, loads, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import item, lanes, load, put, spread, store, width
+from firconv.kernels.lanes import HELD, item, lanes, load, put, spread, store, width
 from firconv.kernels.strips import copied
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
-VECTORS = 3  # of a tile; with four output channels: 12 sums, three vectors of samples and one weight are 16 registers
+ONE, TWO, THREE = HELD, 2 * HELD, 3 * HELD  # vectors of as many registers
+VECTORS = THREE  # of a tile; with four output channels: 12 sums, three registers of samples and one weight are 16
 CHUNK = 256  # taps of a panel, which stays in the first-level cache
 TILES = 4  # tiles whose panels are filled together
 OUTS = 24  # output channels whose weights of a chunk stay in the first-level cache
@@ -39,7 +40,7 @@ OFFSETS, TAPS, WEIGHTS, FIRST, LAST, BIAS, COUNT, SOURCE, TARGET, CHANNEL, PART 
 
 # numbers of a tile: positions, pieces, moves of a vector, whether its outputs follow each other; then of each piece the
 # lane where it begins and its first output, and of each move its lane and its first sample
-POSITIONS, PIECES, MOVED, STRAIGHT, HEAD, MOVES, TILE = 0, 1, 2, 3, 4, 56, 112
+POSITIONS, PIECES, MOVED, STRAIGHT, HEAD, MOVES, TILE = 0, 1, 2, 3, 4, 104, 208
 
 
 # --- gathering ------------------------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def _gather(x: Any, offsets: Any, first: int, last: int, tiles: Any, at: int, pa
 
     Vectors overrun a piece; the next piece, or line, is written over that.
     """
-    whole, one = spread(panels.dtype.type(0), 3, 1), spread(panels.dtype.type(0), 1, 1)
+    whole, one = spread(panels.dtype.type(0), THREE, 1), spread(panels.dtype.type(0), ONE, 1)
     size, lane, moves = width(whole), width(one), tiles[at + MOVED]
     count = (tiles[at + POSITIONS] + lane - 1) // lane * lane
     start, end = at + MOVES, at + MOVES + 2 * moves
@@ -161,18 +162,18 @@ def _tile(
     panels: Any, line: int, w: Any, part: Any, low: int, high: int, first: int, last: int, tiles: Any, tile: int,
     bias: Any, sums: Any, room: int, row: int, out: Any,
 ) -> None:  # fmt: skip
-    """Channels low … high − 1 of one tile: four at a time with two or three vectors, eight with one."""
-    zero, one = spread(w.dtype.type(0), 3, 1), spread(w.dtype.type(1), 3, 1)
-    two, ones = spread(w.dtype.type(0), 2, 1), spread(w.dtype.type(1), 2, 1)
-    half, unit = spread(w.dtype.type(0), 1, 1), spread(w.dtype.type(1), 1, 1)
-    vectors = (tiles[tile + POSITIONS] + lanes(w) - 1) // lanes(w)
-    if vectors == 3:
+    """Channels low … high − 1 of one tile: four at a time with two or three registers, eight with one."""
+    zero, one = spread(w.dtype.type(0), THREE, 1), spread(w.dtype.type(1), THREE, 1)
+    two, ones = spread(w.dtype.type(0), TWO, 1), spread(w.dtype.type(1), TWO, 1)
+    half, unit = spread(w.dtype.type(0), ONE, 1), spread(w.dtype.type(1), ONE, 1)
+    registers = (tiles[tile + POSITIONS] + width(half) - 1) // width(half)
+    if registers == 3:
         for o in range(low, high, 4):
             _rows(
                 panels, line, w, part, o, first, last, tiles, tile, bias, sums, room, row, zero, one, bunch(zero, 4),
                 out,
             )  # fmt: skip
-    elif vectors == 2:
+    elif registers == 2:
         for o in range(low, high, 4):
             _rows(
                 panels, line, w, part, o, first, last, tiles, tile, bias, sums, room, row, two, ones, bunch(two, 4),
@@ -196,7 +197,7 @@ def _part(
     for p in range(0, count, TILES * size):
         some = min(TILES, (count - p + size - 1) // size)
         for t in range(some):
-            _pieces(part, p + t * size, size, lanes(w), tiles, t * TILE)
+            _pieces(part, p + t * size, size, ONE * lanes(w), tiles, t * TILE)
         for first in range(0, max(taps, 1), CHUNK):
             last = min(first + CHUNK, taps)
             for t in range(some if taps > 0 else 0):
@@ -231,7 +232,7 @@ def fill(
     counter : number of blocks that were taken; shared by the workers
     source : `samples`, or x itself where it holds the samples as the offsets expect them
     samples : room for what a block reads and two vectors more; empty where the source is x
-    panels, sums, tiles : room for `TILES`·`CHUNK` lines of three vectors and one vector more, for three vectors of
+    panels, sums, tiles : room for `TILES`·`CHUNK` lines of three registers and one more, for three registers of
         every channel of a group and `TILES`, and for `TILES`·`TILE` numbers
     """
     b = take(counter)

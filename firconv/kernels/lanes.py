@@ -2,6 +2,7 @@
 
 A kernel that keeps its sums in registers says so with these words. Compiled, ``load(x, i, 4)`` is four machine vectors
 of 32 bytes and ``fma`` one instruction for each of them; with the JIT off the same words are NumPy arrays.
+Where registers have 64 bytes, vectors that follow each other in memory, and are even in number, share them in pairs.
 The rounding of an element never depends on the width it was computed with: ``fma(w, v, acc)`` is one fused operation in
 every lane and for scalars too, or a product and a sum on processors that have no fused operation.
 
@@ -37,16 +38,29 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel
+from numba.core.registry import cpu_target
 from numba.extending import lower_builtin, register_model, type_callable
 
-BYTES = 32  # a register of AVX2; the processor's other sizes join or split it
+BYTES = 32  # a register of AVX2; the processor's other sizes split it, or hold two that follow each other
+
+
+def _register() -> int:
+    """Bytes of a register: of AVX-512 where numba compiles for it."""
+    features = set(cpu_target.target_context.codegen().magic_tuple()[2].split(","))
+    return 2 * BYTES if {"+avx512f", "+avx512vl", "+avx512bw", "+avx512dq"} <= features else BYTES
+
+
+REGISTER = _register()
+HELD = REGISTER // BYTES  # vectors that a register holds: 1 or 2
 
 
 class Lanes(types.Type):
-    """Numba's type of `width` vectors of `dtype`, `gap` vectors apart in memory."""
+    """Numba's type of `width` vectors of `dtype`, `gap` vectors apart in memory, in `held` registers of `count`."""
 
     def __init__(self, dtype: Any, width: int, gap: int):
-        self.dtype, self.width, self.gap, self.count = dtype, width, gap, BYTES * 8 // dtype.bitwidth
+        together = HELD if gap == 1 and width % HELD == 0 else 1
+        self.dtype, self.width, self.gap = dtype, width, gap
+        self.held, self.count = width // together, together * BYTES * 8 // dtype.bitwidth
         super().__init__(f"Lanes({dtype}, {width}, {gap})")
 
 
@@ -54,7 +68,7 @@ class Lanes(types.Type):
 class _LanesModel(PrimitiveModel):
     def __init__(self, manager: Any, kind: Lanes):
         vector = ir.VectorType(manager[kind.dtype].get_value_type(), kind.count)
-        super().__init__(manager, kind, ir.ArrayType(vector, kind.width))
+        super().__init__(manager, kind, ir.ArrayType(vector, kind.held))
 
 
 # --- the words, as they run with the JIT off ------------------------------------------------------------------------
@@ -249,7 +263,7 @@ def _lower_lanes(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 @lower_builtin(width, Lanes)
 def _lower_width(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return context.get_constant(types.intp, sig.args[0].width * sig.args[0].count)
+    return context.get_constant(types.intp, sig.args[0].held * sig.args[0].count)
 
 
 def _address(context: Any, builder: Any, kind: types.Array, array: Any, index: Any) -> Any:
@@ -258,7 +272,7 @@ def _address(context: Any, builder: Any, kind: types.Array, array: Any, index: A
 
 def _parts(builder: Any, address: Any, kind: Lanes, vector: Any) -> list[Any]:
     """Return the addresses of the vectors of one load or store."""
-    steps = [ir.Constant(ir.IntType(64), v * kind.gap * kind.count) for v in range(kind.width)]
+    steps = [ir.Constant(ir.IntType(64), v * kind.gap * kind.count) for v in range(kind.held)]
     return [builder.bitcast(builder.gep(address, [s]), vector.as_pointer()) for s in steps]
 
 
@@ -279,7 +293,7 @@ def _splat(builder: Any, value: Any, count: int) -> Any:
 @lower_builtin(spread, types.Number, types.Integer, types.Integer)
 def _lower_spread(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     kind = sig.return_type
-    return _join(builder, context.get_value_type(kind), [_splat(builder, args[0], kind.count)] * kind.width)
+    return _join(builder, context.get_value_type(kind), [_splat(builder, args[0], kind.count)] * kind.held)
 
 
 @lower_builtin(load, types.Array, types.Integer, Lanes)
@@ -473,7 +487,7 @@ def _lower_fma_scalar(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 def _sums(builder: Any, kind: Lanes, w: Any, v: Any, acc: Any) -> Any:
     part = builder.extract_value
-    return _join(builder, acc.type, [_multiply_add(builder, w, part(v, i), part(acc, i)) for i in range(kind.width)])
+    return _join(builder, acc.type, [_multiply_add(builder, w, part(v, i), part(acc, i)) for i in range(kind.held)])
 
 
 @lower_builtin(fma, types.Number, Lanes, Lanes)
@@ -484,7 +498,7 @@ def _lower_fma(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 @lower_builtin(fma, Lanes, Lanes, Lanes)
 def _lower_fma_vectors(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     (w, v, acc), part = args, builder.extract_value
-    sums = [_multiply_add(builder, *(part(a, i) for a in (w, v, acc))) for i in range(sig.return_type.width)]
+    sums = [_multiply_add(builder, *(part(a, i) for a in (w, v, acc))) for i in range(sig.return_type.held)]
     return _join(builder, acc.type, sums)
 
 

@@ -18,17 +18,17 @@ LOW_GAP, GAP, LINES, TILES, INSIDE, BEYOND, GROUPS, LOW_TAPS, TAPS = range(8, 17
 
 
 @compiled()
-def into(m: int, x: Any, i: int, gap: int, out: Any, j: int, step: int, like: Any) -> None:
-    """Bᵀ·d for m + 2 vectors `gap` apart in x, written `step` apart."""
+def into(m: int, x: Any, i: int, gap: int, out: Any, j: int, step: int, last: int, like: Any) -> None:
+    """Bᵀ·d for m + 2 vectors `gap` apart in x, written `step` apart, but the last of them at `last`."""
     if m == 1:
-        store(out, j, load(x, i, like))
+        store(out, last, load(x, i, like))
         return
     d0, d1, d2, d3 = load(x, i, like), load(x, i + gap, like), load(x, i + 2 * gap, like), load(x, i + 3 * gap, like)
     if m == 2:
         store(out, j, fma(f4(-1), d2, d0))
         store(out, j + step, fma(f4(1), d1, d2))
         store(out, j + 2 * step, fma(f4(-1), d1, d2))
-        store(out, j + 3 * step, fma(f4(-1), d1, d3))
+        store(out, last, fma(f4(-1), d1, d3))
         return
     d4, d5 = load(x, i + 4 * gap, like), load(x, i + 5 * gap, like)
     p, q = fma(f4(-4), d2, d4), fma(f4(-4), d1, d3)
@@ -38,7 +38,7 @@ def into(m: int, x: Any, i: int, gap: int, out: Any, j: int, step: int, like: An
     store(out, j + 2 * step, fma(f4(-1), q, p))
     store(out, j + 3 * step, fma(f4(2), s, r))
     store(out, j + 4 * step, fma(f4(-2), s, r))
-    store(out, j + 5 * step, fma(f4(4), d1, fma(f4(-5), d3, d5)))
+    store(out, last, fma(f4(4), d1, fma(f4(-5), d3, d5)))
 
 
 @compiled()

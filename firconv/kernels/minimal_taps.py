@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from firconv.kernels.compiled import compiled
-from firconv.kernels.lanes import clear, fma, lanes, load, loudest, spread, store, turn
+from firconv.kernels.lanes import HELD, clear, fma, lanes, load, loudest, spread, store, turn, width
 from firconv.kernels.minimal import PANEL
 from firconv.kernels.strips import turned
 
@@ -69,7 +69,7 @@ def _halved(g: np.ndarray, m: int) -> np.ndarray:
 @compiled()
 def _middle(a: Any, b: Any, c: Any) -> Any:
     """(a + b + c)/2 and (a − b + c)/2."""
-    zero, s = spread(f4(0), 1, 1), fma(f4(1), c, a)
+    zero, s = spread(f4(0), HELD, 1), fma(f4(1), c, a)
     return fma(f4(0.5), fma(f4(1), b, s), zero), fma(f4(0.5), fma(f4(-1), b, s), zero)
 
 
@@ -124,7 +124,7 @@ def transform(w: Any, at: int, channels: int, outs: int, first: int, count: int,
     tops, low : from `low` on, the largest |w| of every channel and tap
     """
     here, gap = min(count, channels - first), channels * TAPS
-    room, like = SOME * TAPS * PANEL, spread(f4(0), 1, 1)
+    room, like = SOME * TAPS * PANEL, spread(f4(0), HELD, 1)
     for c in range(0, count, SOME):
         some, i, to = min(SOME, here - c), at + (first + c) * TAPS, low + (first + c) * TAPS
         if outs == PANEL and some == SOME:
@@ -137,7 +137,7 @@ def transform(w: Any, at: int, channels: int, outs: int, first: int, count: int,
                 turned(w, i, gap, outs, some * TAPS, own, 0, PANEL)
                 _largest(w, i, gap, outs, some * TAPS, tops, to)
         for k in range(SOME):
-            for o in range(0, PANEL, lanes(w)):
+            for o in range(0, PANEL, width(like)):
                 j, t = k * TAPS * PANEL + o, room + (c + k) * PANEL + o
                 a, b, d = _row(own, j, like)
                 e, f, g = _row(own, j + 3 * PANEL, like)

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numba import boolean, int64
 
-from firconv.kernels.bunches import take
+from firconv.kernels.bunches import bunch, fmas, loads, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import fma, item, lanes, load, loudest, prefetch, spread, store
+from firconv.kernels.lanes import HELD, fma, lanes, least, load, loudest, prefetch, spread, store, width
 from firconv.kernels.minimal import (
     ACROSS,
     CHANNELS,
@@ -51,8 +51,8 @@ from firconv.kernels.strips import turned
 
 f4 = np.float32
 INDEX = const(int64)
-ROWS = 6  # and tiles: 12 sums, two vectors of weights and one sample make 15 of 16 registers
-FEW = 4  # tiles behind the last six, if there are no more
+UNIT = 2 * HELD  # a micro-kernel takes three times or two times so many tiles: sums that hide their latency
+THREE, TWO = 3 * UNIT, 2 * UNIT
 SCRATCH = 36 * PANEL
 
 
@@ -60,19 +60,18 @@ SCRATCH = 36 * PANEL
 
 
 @compiled()
-def out_of(m: int, x: Any, i: int, gap: int, out: Any, j: int, step: int, bias: Any) -> None:
-    """Aᵀ·p + bias for m + 2 vectors of products."""
+def out_of(m: int, x: Any, i: int, gap: int, last: int, out: Any, j: int, step: int, bias: Any) -> None:
+    """Aᵀ·p + bias for m + 2 vectors of products, `gap` apart, but the last of them at `last`."""
     if m == 1:
         store(out, j, fma(f4(1), load(x, i, bias), bias))
         return
     m0, m1, m2 = load(x, i, bias), load(x, i + gap, bias), load(x, i + 2 * gap, bias)
-    m3 = load(x, i + 3 * gap, bias)
     s, d = fma(f4(1), m2, m1), fma(f4(-1), m2, m1)
     if m == 2:
         store(out, j, fma(f4(1), fma(f4(1), s, m0), bias))
-        store(out, j + step, fma(f4(1), fma(f4(1), d, m3), bias))
+        store(out, j + step, fma(f4(1), fma(f4(1), d, load(x, last, bias)), bias))
         return
-    m4, m5 = load(x, i + 4 * gap, bias), load(x, i + 5 * gap, bias)
+    m3, m4, m5 = load(x, i + 3 * gap, bias), load(x, i + 4 * gap, bias), load(x, last, bias)
     t, e = fma(f4(1), m4, m3), fma(f4(-1), m4, m3)
     store(out, j, fma(f4(1), fma(f4(1), m0, fma(f4(1), s, t)), bias))
     store(out, j + step, fma(f4(1), fma(f4(2), e, d), bias))
@@ -127,128 +126,134 @@ def _quiet(
 
 
 @compiled()
+def _reaches(line: int, shape: Any) -> bool:
+    """Whether a line of tiles has its last row of outputs."""
+    down, gap = shape[DOWN], shape[LOW_GAP]
+    return first_of(line % shape[LINES], down, gap) + (down - 1) * gap < shape[OUT_HEIGHT]
+
+
+@compiled()
+def _whole(tiles: int, first: int, shape: Any) -> int:
+    """Of some tiles of a line, the first ones, which have their last column of outputs."""
+    across, gap = shape[ACROSS], shape[GAP]
+    while tiles > 0 and first_of(first + tiles - 1, across, gap) + (across - 1) * gap >= shape[OUT_WIDTH]:
+        tiles -= 1
+    return tiles
+
+
+@compiled()
 def _tiles(
-    strip: Any, columns: int, wide: int, down: int, across: int, gap: int, tiles: int, t: int, pitch: int,
-    segments: Any, scratch: Any, v: Any, like: Any,
+    strip: Any, columns: int, wide: int, down: int, across: int, gap: int, line: int, tall: int, tiles: int, whole: int,
+    pitch: int, segments: Any, scratch: Any, v: Any, like: Any,
 ) -> None:  # fmt: skip
-    """Transform a line of tiles: v[f·pitch + (t·segments + s)·wide + c]."""
-    size, a1, a2, n = lanes(v), points(down), points(across), len(segments) // 2
+    """Transform a line of tiles: v[f·pitch + (t·segments + s)·wide + c].
+
+    Tile t is column `line`·tiles + t of a point. The last point across serves the last output of a tile alone, and is
+    left out where that does not exist: of `whole` tiles of a line, those behind are written over by the next line. So
+    are the last points down of lines that lack their last row; those that have it are counted by `tall`.
+    """
+    size, a1, a2, n = width(like), points(down), points(across), len(segments) // 2
     for k in range(tiles * n):
         j, s = k // n, k % n
         first = (segments[2 * s] * columns + segments[2 * s + 1] * gap + first_of(j, across, gap)) * wide
-        for c in range(0, wide, size):
+        for start in range(0, wide, size):
+            c = least(start, wide - size)
             at = first + c
             for b in range(a2):
-                into(down, strip, at + b * gap * wide, columns * wide, scratch, b * size, a2 * size, like)
+                place = b * size
+                into(
+                    down, strip, at + b * gap * wide, columns * wide, scratch, place, a2 * size,
+                    place + (a1 - 1) * a2 * size, like,
+                )  # fmt: skip
             for a in range(a1):
-                to = a * a2 * pitch + (t * n + k) * wide + c
-                into(across, scratch, a * a2 * size, size, v, to, pitch, like)
+                row = tall if a == a1 - 1 else line
+                to = a * a2 * pitch + ((row * tiles + j) * n + s) * wide + c
+                last = ((a + 1) * a2 - 1) * pitch + ((row * whole + min(j, whole)) * n + s) * wide + c
+                into(across, scratch, a * a2 * size, size, v, to, pitch, last, like)
 
 
 @compiled()
 def _filled(tiles: int) -> int:
-    """Tiles of a block with those that fill up the last six, or four."""
-    return tiles // ROWS * ROWS + (0 if tiles % ROWS == 0 else FEW if tiles % ROWS <= FEW else ROWS)
+    """Tiles with those that fill up the last micro-kernel."""
+    return max(TWO, (tiles + UNIT - 1) // UNIT * UNIT)
 
 
 @compiled()
-def _chain(x: Any, i: int, gap: int, u: Any, at: int, n: int, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
-    """Six tiles times sixteen outputs, summed over channels; meanwhile the next product's weights are brought near."""
-    i1, i2, i3, i4, i5 = i + gap, i + 2 * gap, i + 3 * gap, i + 4 * gap, i + 5 * gap
+def _chain(
+    x: Any, i: int, gap: int, u: Any, at: int, n: int, more: bool, out: Any, to: int, zero: Any, start: Any
+) -> None:  # fmt: skip
+    """Some tiles times sixteen outputs, summed over channels; meanwhile the next product's weights are brought near."""
+    sums, end = start, len(start) - 1
+    places, targets = rows(0, end, gap, len(start)), rows(0, end, PANEL, len(start))
+    if more:
+        sums = loads(out, targets, to, zero)
     for k in range(n):
-        v = load(u, at + PANEL * k, a)
         prefetch(u, at + PANEL * (k + n))
-        a = fma(item(x, i + k), v, a)
-        b = fma(item(x, i1 + k), v, b)
-        c = fma(item(x, i2 + k), v, c)
-        d = fma(item(x, i3 + k), v, d)
-        e = fma(item(x, i4 + k), v, e)
-        f = fma(item(x, i5 + k), v, f)
-    return a, b, c, d, e, f
-
-
-@compiled()
-def _short(x: Any, i: int, gap: int, u: Any, at: int, n: int, a: Any, b: Any, c: Any, d: Any) -> Any:
-    """The same for four tiles, the last ones."""
-    i1, i2, i3 = i + gap, i + 2 * gap, i + 3 * gap
-    for k in range(n):
-        v = load(u, at + PANEL * k, a)
-        prefetch(u, at + PANEL * (k + n))
-        a = fma(item(x, i + k), v, a)
-        b = fma(item(x, i1 + k), v, b)
-        c = fma(item(x, i2 + k), v, c)
-        d = fma(item(x, i3 + k), v, d)
-    return a, b, c, d
+        sums = fmas(x, places, i + k, load(u, at + PANEL * k, zero), sums)
+    stores(out, targets, to, sums)
 
 
 @compiled()
 def _products(
-    v: Any, i: int, pitch: int, wide: int, u: Any, at: int, step: int, n: int, count: int, tiles: int, more: bool,
-    out: Any,
+    v: Any, i: int, pitch: int, wide: int, u: Any, at: int, step: int, n: int, down: int, across: int, counts: Any,
+    more: bool, out: Any,
 ) -> None:  # fmt: skip
     """out[f, t, :] = Σ_c v[i + f·pitch + t·wide + c]·u[at + f·step + c·16 + :] for sixteen outputs and n channels.
 
     Channels one after the other; `more` adds them to the sums of others.
     """
-    zero = spread(f4(0), 2, 1)
-    for f in range(count):
-        whole, v0, u0 = tiles // ROWS * ROWS, i + f * pitch, at + f * step
-        for t in range(0, whole, ROWS):
-            to = (f * tiles + t) * PANEL
-            a = b = c = d = e = g = zero
-            if more:
-                a, b, c = load(out, to, a), load(out, to + PANEL, a), load(out, to + 2 * PANEL, a)
-                d, e = load(out, to + 3 * PANEL, a), load(out, to + 4 * PANEL, a)
-                g = load(out, to + 5 * PANEL, a)
-            a, b, c, d, e, g = _chain(v, v0 + t * wide, wide, u, u0, n, a, b, c, d, e, g)
-            store(out, to, a)
-            store(out, to + PANEL, b)
-            store(out, to + 2 * PANEL, c)
-            store(out, to + 3 * PANEL, d)
-            store(out, to + 4 * PANEL, e)
-            store(out, to + 5 * PANEL, g)
-        if whole < tiles:
-            to = (f * tiles + whole) * PANEL
-            a = b = c = d = zero
-            if more:
-                a, b = load(out, to, a), load(out, to + PANEL, a)
-                c, d = load(out, to + 2 * PANEL, a), load(out, to + 3 * PANEL, a)
-            a, b, c, d = _short(v, v0 + whole * wide, wide, u, u0, n, a, b, c, d)
-            store(out, to, a)
-            store(out, to + PANEL, b)
-            store(out, to + 2 * PANEL, c)
-            store(out, to + 3 * PANEL, d)
+    zero, a2 = spread(f4(0), 2, 1), points(across)
+    for f in range(points(down) * a2):
+        tiles = counts[2 * (f // a2 == points(down) - 1) + (f % a2 == a2 - 1)]
+        units = _filled(tiles) // UNIT if tiles > 0 else 0
+        whole = (units - 2 * (-units % 3)) * UNIT
+        for t in range(0, whole, THREE):
+            to = (f * counts[0] + t) * PANEL
+            _chain(v, i + f * pitch + t * wide, wide, u, at + f * step, n, more, out, to, zero, bunch(zero, THREE))
+        for t in range(whole, units * UNIT, TWO):
+            to = (f * counts[0] + t) * PANEL
+            _chain(v, i + f * pitch + t * wide, wide, u, at + f * step, n, more, out, to, zero, bunch(zero, TWO))
 
 
 @compiled()
 def _by_chunks(
-    v: Any, pitch: int, wide: int, w: Any, at: int, channels: int, outs: int, tops: Any, low: int, own: Any, tiles: int,
-    out: Any,
+    v: Any, pitch: int, wide: int, w: Any, at: int, channels: int, outs: int, tops: Any, low: int, own: Any,
+    counts: Any, out: Any,
 ) -> None:  # fmt: skip
     """The products with weights (O, channels, 3, 3), from w[at] on, that are transformed some channels at a time."""
     for c in range(0, wide, CHUNK):
         n = min(CHUNK, wide - c)
         u = transform(w, at, channels, outs, c, n, tops, low, own)
-        _products(v, c, pitch, wide, own, u, PITCH, n, 16, tiles, c > 0, out)
+        _products(v, c, pitch, wide, own, u, PITCH, n, 2, 2, counts, c > 0, out)
 
 
 @compiled()
 def _outputs(
-    m: Any, broad: int, tiles: int, padded: int, down: int, across: int, gap: int, width: int, scratch: Any, bias: Any,
-    y: Any,
+    m: Any, tiles: int, whole: int, padded: int, box: Any, shape: Any, wide: int, scratch: Any, bias: Any, y: Any
 ) -> Any:  # fmt: skip
-    """Transform products back: y[row of outputs, column, :]; the sum of 0·y, which is NaN if any is not finite."""
-    a2 = points(across)
+    """Transform products back: y[row of outputs, column, :]; the sum of 0·y, which is NaN if any is not finite.
+
+    An output that does not exist is given another product instead of the one it lacks.
+    """
+    down, across, gap = shape[DOWN], shape[ACROSS], shape[GAP]
+    a1, a2, tall = points(down), points(across), 0
     zero = check = spread(f4(0), 2, 1)
-    for t in range(tiles):
-        for b in range(a2):
-            at = (b * padded + t) * PANEL
-            out_of(down, m, at, a2 * padded * PANEL, scratch, b * PANEL, a2 * PANEL, zero)
-        for r in range(down):
-            to = ((t // broad * down + r) * width + first_of(t % broad, across, gap)) * PANEL
-            out_of(across, scratch, r * a2 * PANEL, PANEL, y, to, gap * PANEL, bias)
-            for s in range(across):
-                check = fma(f4(0), load(y, to + s * gap * PANEL, zero), check)
+    for line in range(box[1] - box[0]):
+        last = _reaches(box[0] + line, shape)
+        for t in range(tiles):
+            for b in range(a2):
+                e = b if b < a2 - 1 or t < whole else 0
+                n = tiles if e < a2 - 1 else whole
+                at = (e * padded + line * n + t) * PANEL
+                end = (((a1 - 1) * a2 + e) * padded + tall * n + t) * PANEL if last else at
+                out_of(down, m, at, a2 * padded * PANEL, end, scratch, b * PANEL, a2 * PANEL, zero)
+            for r in range(down):
+                to = ((line * down + r) * wide + first_of(t, across, gap)) * PANEL
+                row = r * a2 * PANEL
+                out_of(across, scratch, row, PANEL, row + (a2 - 1) * PANEL, y, to, gap * PANEL, bias)
+                for s in range(across):
+                    check = fma(f4(0), load(y, to + s * gap * PANEL, zero), check)
+        tall += last
     return check
 
 
@@ -280,46 +285,60 @@ def _box(
     first = group * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
     start = group * shape[OUTS] * shape[OUT_HEIGHT] * shape[OUT_WIDTH]
     wide = (shape[CHANNELS] + lanes(x) - 1) // lanes(x) * lanes(x)
-    broad, width = min(box[3] * gap, shape[TILES]) - box[2] * gap, (box[3] - box[2]) * across * gap
-    tiles = (box[1] - box[0]) * broad
-    padded = _filled(tiles)
+    broad, length = min(box[3] * gap, shape[TILES]) - box[2] * gap, (box[3] - box[2]) * across * gap
+    whole, tall = _whole(broad, box[2] * gap, shape), 0
+    for g in range(box[0], box[1]):
+        tall += _reaches(g, shape)
+    padded = _filled((box[1] - box[0]) * broad)
+    counts = padded, (box[1] - box[0]) * whole, tall * broad, tall * whole
     last = len(segments) - 2
-    span = width + (segments[last + 1] + points(across) - across) * gap
+    span = length + (segments[last + 1] + points(across) - across) * gap
     high, count = segments[last] + points(down), points(down) * points(across)
     deep = (last // 2 + 1) * wide
     pitch = padded * deep + PANEL  # not a multiple of the page: 36 streams would share a line of the cache
     v = work[SCRATCH:]
     m = v[count * pitch :]
     y = m[count * padded * PANEL :]
-    strip = y[(box[1] - box[0]) * down * width * PANEL :]
-    like = spread(f4(0), 1, 1)
+    strip = y[(box[1] - box[0]) * down * length * PANEL :]
+    like = spread(f4(0), HELD, 1)
     step = shape[GROUPS] * shape[CHANNELS] * shape[HEIGHT] * shape[WIDTH]
     if found < 0:
-        found = 0
+        found = tall = 0
         clear_rest(strip, high * span, shape[CHANNELS], wide)
         for g in range(box[0], box[1]):
-            image, low, t = g // shape[LINES], first_of(g % shape[LINES], down, shape[LOW_GAP]), (g - box[0]) * broad
+            image, low = g // shape[LINES], first_of(g % shape[LINES], down, shape[LOW_GAP])
             for a in range(high):
                 row = rows[low + a * shape[LOW_GAP]]
                 at = first + image * step + row * shape[WIDTH] if row >= 0 else -1
                 p0 = box[2] * across * gap
                 gather(x, at, columns, p0, p0 + span, shape, shape[CHANNELS], strip, a * span * wide, wide)
-            found = _quiet(strip, span, wide, down, shape, width, (g - box[0]) * down, work, quiet, found)
-            _tiles(strip, span, wide, down, across, gap, broad, t, pitch, segments, work, v, like)
+            found = _quiet(strip, span, wide, down, shape, length, (g - box[0]) * down, work, quiet, found)
+            if wide < width(like):
+                _tiles(
+                    strip, span, wide, down, across, gap, g - box[0], tall, broad, whole, pitch, segments, work, v,
+                    spread(f4(0), 1, 1),
+                )  # fmt: skip
+            else:
+                _tiles(
+                    strip, span, wide, down, across, gap, g - box[0], tall, broad, whole, pitch, segments, work, v, like
+                )  # fmt: skip
+            tall += _reaches(g, shape)
     bad = False
     for o in range(box[4], box[5]):
         if len(w) > 0:
             at, outs = (group * shape[OUTS] + o * PANEL) * shape[CHANNELS] * 9, min(PANEL, shape[OUTS] - o * PANEL)
-            _by_chunks(v, pitch, wide, w, at, shape[CHANNELS], outs, tops, group * shape[CHANNELS] * 9, own, padded, m)
+            _by_chunks(v, pitch, wide, w, at, shape[CHANNELS], outs, tops, group * shape[CHANNELS] * 9, own, counts, m)
         else:
-            _products(v, 0, pitch, deep, u, o * count * deep * PANEL, deep * PANEL, deep, count, padded, False, m)
+            _products(
+                v, 0, pitch, deep, u, o * count * deep * PANEL, deep * PANEL, deep, down, across, counts, False, m
+            )  # fmt: skip
         b = load(bias, o * PANEL, spread(f4(0), 2, 1))
-        store(work, 0, _outputs(m, broad, tiles, padded, down, across, gap, width, work, b, y))
+        store(work, 0, _outputs(m, broad, whole, padded, box, shape, length, work, b, y))
         for k in range(PANEL):
             bad = bad or work[k] != 0
         for k in range(found):
             store(y, quiet[k] * PANEL, b)
-        _deliver(y, box, shape, o, width, out, start)
+        _deliver(y, box, shape, o, length, out, start)
     return bad, found
 
 
@@ -374,7 +393,7 @@ def fill(
 def room(rows: int, columns: int, channels: int, down: int, across: int, gap: int, segments: Any) -> int:
     """Numbers of `work` for a block of some lines and columns of `gap` tiles each."""
     wide = -(-channels // 8) * 8
-    padded = -(-rows * columns * gap // ROWS) * ROWS  # the most
+    padded = max(TWO, -(-rows * columns * gap // UNIT) * UNIT)
     a1, a2 = (m + 2 if m > 1 else 1 for m in (down, across))
     low, last = segments[-1]
     width = columns * across * gap

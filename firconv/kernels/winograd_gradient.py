@@ -88,9 +88,11 @@ def _samples(strip: Any, span: int, wide: int, gap: int, tiles: int, scratch: An
         first = first_of(t, 2, gap) * wide
         for c in range(0, wide, size):
             for b in range(4):
-                into(2, strip, first + c + b * gap * wide, span * wide, scratch, b * size, 4 * size, like)
+                into(2, strip, first + c + b * gap * wide, span * wide, scratch, b * size, 4 * size,
+                     (12 + b) * size, like)
             for a in range(4):
-                into(2, scratch, 4 * a * size, size, v, 4 * a * pitch + to + t * step + c, pitch, like)
+                into(2, scratch, 4 * a * size, size, v, 4 * a * pitch + to + t * step + c, pitch,
+                     (4 * a + 3) * pitch + to + t * step + c, like)
 
 
 @compiled()

@@ -68,8 +68,8 @@ def tiled(positions: float, dtype: Any) -> float:
 
 
 def filled(tiles: int) -> int:
-    """Tiles of Winograd's products, six at a time: the last are filled up to six or four."""
-    return tiles // 6 * 6 + (0 if tiles % 6 == 0 else 4 if tiles % 6 <= 4 else 6)
+    """Tiles of Winograd's products, six or four at a time: filled up to an even number."""
+    return max(4, -(-tiles // 2) * 2)
 
 
 def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, int, float]:
@@ -79,7 +79,7 @@ def winograd(problem: Problem, size: int, blocks: Any) -> tuple[float, float, in
     outs = blocks.all_panels * 16
     tiles = blocks.rows * min(blocks.columns * blocks.gaps[1], blocks.tiles)
     count = blocks.count
-    products = float(count * filled(tiles) * points * wide * outs)
+    products = float(count * filled(tiles) * points * wide * outs) * blocks.needed
     moved = problem.groups * (
         problem.channels_in * prod(problem.signal) + problem.channels_out * prod(problem.outputs)
     )

@@ -108,7 +108,11 @@ class Blocks:
         self.wide, self.images, self.groups = -(-self.tiles // self.gaps[1]), problem.signal[0], problem.groups
         self.every = self.lines * self.images
         self.segments = [(a, b) for a, _ in segments(low.lattice.taps) for b, _ in segments(last.lattice.taps)]
-        self.points = (self.down + 2 if self.down > 1 else 1) * (self.across + 2)
+        a1, a2 = self.down + 2 if self.down > 1 else 1, self.across + 2
+        self.points = a1 * a2
+        short = self.lines - _whole(low, self.down, self.gaps[0]), self.tiles - _whole(last, self.across, self.gaps[1])
+        #: The share of all products that is computed: an output that does not exist leaves out the last point.
+        self.needed = (1 - short[0] / (self.lines * a1)) * (1 - short[1] / (self.tiles * a2))
         room = TILES * max(1, 36 // (self.points * len(self.segments)))  # one axis: fewer points, more tiles
         room = max(TILES, min(room, self.every * self.tiles // TASKS))
         self.all_panels = -(-problem.channels_out // 16)
@@ -154,6 +158,12 @@ def _tiles(axis: Axis, m: int, gap: int) -> int:
     """Tiles of an axis with an output: of the last `gap` that lie interleaved maybe not all."""
     whole = (axis.outputs - 1) // (m * gap)
     return whole * gap + min(gap, axis.outputs - whole * m * gap)
+
+
+def _whole(axis: Axis, m: int, gap: int) -> int:
+    """Those of them with all their outputs."""
+    count, rest = divmod(axis.outputs, m * gap)
+    return count * gap + min(gap, max(0, rest - (m - 1) * gap))
 
 
 class Winograd:
