@@ -4,6 +4,7 @@ A bunch is a tuple of equal vectors, one for each row: the sums of a few output 
 memory, so places are tuples too. `count` is a literal in the source.
 
     rows(o, last, step, count)  min(o + r, last)·step for r < count: rows behind the last are the last once more
+    listed(table, at, i)        table[at[r]] + i for every r: rows that lie as a table says
     bunch(v, count)             `count` times v
     loads(x, at, i, like)       a vector like `like` from x[at[r] + i] on, for every r
     stores(out, at, i, sums)    the inverse of loads
@@ -47,6 +48,11 @@ _turn = threading.Lock()
 def rows(o: int, last: int, step: int, count: int) -> tuple[int, ...]:
     """Where some rows begin; those behind the last are the last."""
     return tuple(min(o + r, last) * step for r in range(count))
+
+
+def listed(table: np.ndarray, at: tuple[int, ...], i: int) -> tuple[int, ...]:
+    """Where a table says that rows begin, from i on."""
+    return tuple(table[a] + i for a in at)
 
 
 def bunch(v: Any, count: int) -> tuple[Any, ...]:
@@ -99,6 +105,7 @@ def _bunch_type(v: Any, count: Any) -> Any:
 
 
 type_callable(rows)(lambda context: _rows_type)
+type_callable(listed)(lambda context: lambda table, at, i: at)
 type_callable(bunch)(lambda context: _bunch_type)
 type_callable(loads)(lambda context: lambda x, at, i, like: types.UniTuple(like, at.count))
 type_callable(stores)(lambda context: lambda out, at, i, sums: types.none)
@@ -118,6 +125,14 @@ def _lower_rows(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     for r in range(sig.return_type.count):
         row = builder.add(o, ir.Constant(o.type, r))
         found.append(builder.mul(builder.select(builder.icmp_signed("<", row, last), row, last), step))
+    return context.make_tuple(builder, sig.return_type, found)
+
+
+@lower_builtin(listed, types.Array, types.UniTuple, types.Integer)
+def _lower_listed(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    i = context.cast(builder, args[2], sig.args[2], types.int64)
+    starts = (builder.extract_value(args[1], r) for r in range(sig.return_type.count))
+    found = [builder.add(builder.load(_address(context, builder, sig.args[0], args[0], at)), i) for at in starts]
     return context.make_tuple(builder, sig.return_type, found)
 
 
@@ -169,8 +184,9 @@ def _lower_meet(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     kind, part = sig.args[3], builder.extract_value
     one, found = kind(sig.args[0], types.int64, kind), []
     for r, index in enumerate(_indices(context, builder, at, i, sig.args[2])):
-        v = part(_lower_load(context, builder, one, (x, index, w)), 0)
-        found.append(_join(builder, w.type, [_multiply_add(builder, part(w, 0), v, part(part(sums, r), 0))]))
+        both = w, _lower_load(context, builder, one, (x, index, w)), part(sums, r)
+        parts = [_multiply_add(builder, *(part(a, held) for a in both)) for held in range(kind.held)]
+        found.append(_join(builder, w.type, parts))
     return context.make_tuple(builder, sig.return_type, found)
 
 

@@ -14,14 +14,14 @@ from typing import Any
 
 from numba import int64
 
-from firconv.kernels.bunches import bunch, fmas, loads, rows, stores, take
+from firconv.kernels.bunches import bunch, fmas, listed, meet, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import clear, fma, item, lanes, load, spread, width
+from firconv.kernels.lanes import HELD, clear, item, lanes, load, spread, width
 from firconv.kernels.strips import added, copied, delivered, turned
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
-ROWS = 5  # taps that are summed at once: ten sums, two vectors and one sample are 13 of 16 registers
+ROWS = 5 * HELD  # taps that are summed at once: ten sums, two vectors and one sample are 13 of 16 registers
 CHAIN = 256  # positions of one sum: their panel stays in the first-level cache
 
 # numbers of a block: arguments of the copy, then its first position in g and its first sample; where its offsets and
@@ -41,21 +41,17 @@ def _summed(
     to: int,
 ) -> None:  # fmt: skip
     """out[to + c, :] += Σ_r Σ_k g[r·count + k, :]·x[first + base[r] + offset[c] + k] for k < count, r < some."""
-    zero, one = spread(x.dtype.type(0), 2, 1), x.dtype.type(1)
+    zero, one = spread(x.dtype.type(0), 2, 1), spread(x.dtype.type(1), 2, 1)
     size = width(zero)
     for c in range(0, taps, ROWS):
-        c1, c2, c3, c4 = min(c + 1, taps - 1), min(c + 2, taps - 1), min(c + 3, taps - 1), min(c + 4, taps - 1)
-        p0, p1, p2 = item(table, offsets + c), item(table, offsets + c1), item(table, offsets + c2)
-        p3, p4, sums = item(table, offsets + c3), item(table, offsets + c4), bunch(zero, 5)
+        places, sums = rows(offsets + c, offsets + taps - 1, 1, ROWS), bunch(zero, ROWS)
         for r in range(some):
             j, i = r * count * size, item(table, runs + 2 * r) + first
-            places = (i + p0, i + p1, i + p2, i + p3, i + p4)
+            starts = listed(table, places, i)
             for k in range(count):
-                sums = fmas(x, places, k, load(g, j + k * size, zero), sums)
-        targets = rows(to + c, to + taps - 1, size, 5)
-        (a0, a1, a2, a3, a4), (b0, b1, b2, b3, b4) = sums, loads(out, targets, 0, zero)
-        a0, a1, a2, a3, a4 = fma(one, a0, b0), fma(one, a1, b1), fma(one, a2, b2), fma(one, a3, b3), fma(one, a4, b4)
-        stores(out, targets, 0, (a0, a1, a2, a3, a4))
+                sums = fmas(x, starts, k, load(g, j + k * size, zero), sums)
+        targets = rows(to + c, to + taps - 1, size, ROWS)
+        stores(out, targets, 0, meet(out, targets, 0, one, sums))
 
 
 @compiled(references=False)

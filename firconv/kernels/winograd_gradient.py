@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numba import float64, int64
 
-from firconv.kernels.bunches import take
+from firconv.kernels.bunches import bunch, fmas, meet, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import clear, fma, item, lanes, load, spread, store
+from firconv.kernels.lanes import HELD, clear, fma, lanes, load, spread, store
 from firconv.kernels.minimal import (
     CHANNELS,
     GAP,
@@ -39,7 +39,7 @@ from firconv.kernels.strips import added, delivered
 
 f4 = np.float32
 INDEX = const(int64)
-ROWS = 6  # channels of x that a micro-kernel holds at once, with two vectors of channels of g
+ROWS = 6 if HELD == 1 else 16  # channels of x that a micro-kernel holds at once, with two vectors of channels of g
 POINTS, TAPS = 16, 9
 NARROW = 8  # channels that are turned at once: their rows lie together in memory
 NEAR = 4  # tiles, one after the other, of which the norm is taken together
@@ -134,26 +134,15 @@ def _norms(strip: Any, rows: int, span: int, wide: int, count: int, every: int, 
 def _product(v: Any, at: int, step: int, u: Any, low: int, wide: int, sixes: int, outs: int, tiles: int, total: Any,
              to: int) -> None:  # fmt: skip
     """total[to + panel, i, :] += Σ_t v[at + t·step + i]·u[low + t·wide + panel + :]: tiles one after the other."""
-    zero, one = spread(f4(0), 2, 1), f4(1)
+    zero, one = spread(f4(0), 2, 1), spread(f4(1), 2, 1)
     for o in range(0, outs, PANEL):
         for i in range(0, sixes, ROWS):
-            a = b = c = d = e = f = zero
-            p, q = at + i, low + o
+            places, sums = rows(at + i, at + i + ROWS - 1, 1, ROWS), bunch(zero, ROWS)
             for t in range(tiles):
-                w = load(u, q + t * wide, zero)
-                a = fma(item(v, p + t * step), w, a)
-                b = fma(item(v, p + t * step + 1), w, b)
-                c = fma(item(v, p + t * step + 2), w, c)
-                d = fma(item(v, p + t * step + 3), w, d)
-                e = fma(item(v, p + t * step + 4), w, e)
-                f = fma(item(v, p + t * step + 5), w, f)
+                sums = fmas(v, places, t * step, load(u, low + o + t * wide, zero), sums)
+            targets = rows(0, ROWS - 1, PANEL, ROWS)
             j = to + o * sixes + i * PANEL
-            store(total, j, fma(one, load(total, j, zero), a))
-            store(total, j + PANEL, fma(one, load(total, j + PANEL, zero), b))
-            store(total, j + 2 * PANEL, fma(one, load(total, j + 2 * PANEL, zero), c))
-            store(total, j + 3 * PANEL, fma(one, load(total, j + 3 * PANEL, zero), d))
-            store(total, j + 4 * PANEL, fma(one, load(total, j + 4 * PANEL, zero), e))
-            store(total, j + 5 * PANEL, fma(one, load(total, j + 5 * PANEL, zero), f))
+            stores(total, targets, j, meet(total, targets, j, one, sums))
 
 
 @compiled()
