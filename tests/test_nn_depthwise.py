@@ -98,6 +98,15 @@ def test_sums_that_roll_down_have_the_bits_of_the_direct_sum(k, seed):
     assert np.array_equal(y, z, equal_nan=True)
 
 
+@pytest.mark.parametrize("columns", [3, 10, 37])
+def test_a_band_leaves_the_rows_of_the_next_plane_alone(columns):
+    """Two filters for a plane of many rows: the vectors of its last row reach into rows that are complete."""
+    rng = np.random.default_rng(9)
+    x, w = rng.standard_normal((1, 2, 700, columns), dtype=np.float32), rng.standard_normal((4, 1, 3, 3)).astype("f4")
+    y, z = (nn.conv(x, w, padding=1, groups=2, method=method, workers=1) for method in ("depthwise", "direct"))
+    assert np.array_equal(y, z)
+
+
 @pytest.mark.parametrize("rank", [1, 2])
 def test_samples_that_do_not_lie_together(rank):
     rng = np.random.default_rng(6)

@@ -22,12 +22,13 @@ from numba import int64
 
 from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
-from firconv.kernels.lanes import evens, fma, fma2, item, lanes, load, spread, store, width
+from firconv.kernels.lanes import HELD, evens, fma, fma2, item, lanes, load, spread, store, width
 from firconv.kernels.rolling import put_within, rolled, turn_taps
 
 INDEX = const(int64)
 FEW = 64  # taps without samples that are not worth a call of their own
 NEAR = 1 << 14  # bytes of extended rows that lie in the first-level cache together
+TWO, FOUR, SIX = 2 * HELD, 4 * HELD, 6 * HELD  # vectors of so many registers
 SQUARE = 64  # room for the taps of a filter of up to 7 x 7
 FEWER = 4  # columns of taps without samples that are not worth loops of their own
 
@@ -149,12 +150,15 @@ def _two(
     x: Any, p: int, shift: int, out: Any, to: int, below: int, n: int, end: int, w: Any, first: int, offsets: Any,
     lag: int, low: int, lead: int, both: int, rest: int, bias: Any, zero: Any, unit: Any,
 ) -> None:  # fmt: skip
-    """Two rows of n outputs, by blocks of seven, six, four and two vectors; the last ends with the rows if it fits."""
-    one = lanes(x)
+    """Two rows of n outputs, by blocks of six, four, two and one registers; the last ends with the rows if it fits.
+
+    Seven registers of 32 bytes are a block too.
+    """
+    one = HELD * lanes(x)
     j = 0
     while j < n:
         left = n - j
-        if left > 6 * one and left <= 7 * one:
+        if HELD == 1 and left > 6 * one and left <= 7 * one:
             k = max(0, min(j, n - 7 * one))
             _span(x, p + k, shift, out, to + k, below, n, end, w, first, offsets, lag, low, lead, both,
                   rest, bias, spread(zero, 7, 1), spread(unit, 7, 1))  # fmt: skip
@@ -162,18 +166,23 @@ def _two(
         elif left >= 10 * one or (left > 5 * one and left <= 6 * one and n >= 6 * one):
             k = min(j, n - 6 * one)
             _span(x, p + k, shift, out, to + k, below, n, end, w, first, offsets, lag, low, lead, both,
-                  rest, bias, spread(zero, 6, 1), spread(unit, 6, 1))  # fmt: skip
+                  rest, bias, spread(zero, SIX, 1), spread(unit, SIX, 1))  # fmt: skip
             j += 6 * one
-        elif left > 2 * one and n >= 4 * one:
-            k = min(j, n - 4 * one)
+        elif left > 2 * one and n > 3 * one:
+            k = max(0, min(j, n - 4 * one))
             _span(x, p + k, shift, out, to + k, below, n, end, w, first, offsets, lag, low, lead, both,
-                  rest, bias, spread(zero, 4, 1), spread(unit, 4, 1))  # fmt: skip
+                  rest, bias, spread(zero, FOUR, 1), spread(unit, FOUR, 1))  # fmt: skip
             j += 4 * one
-        else:
+        elif left > one or HELD == 1:
             k = max(0, min(j, n - 2 * one))
             _span(x, p + k, shift, out, to + k, below, n, end, w, first, offsets, lag, low, lead, both,
-                  rest, bias, spread(zero, 2, 1), spread(unit, 2, 1))  # fmt: skip
+                  rest, bias, spread(zero, TWO, 1), spread(unit, TWO, 1))  # fmt: skip
             j += 2 * one
+        else:
+            k = max(0, min(j, n - one))
+            _span(x, p + k, shift, out, to + k, below, n, end, w, first, offsets, lag, low, lead, both,
+                  rest, bias, spread(zero, 2, 1), spread(unit, 2, 1))  # fmt: skip
+            j += one
 
 
 @compiled(references=False, inline=False)
@@ -262,14 +271,14 @@ def _single(
     unit: Any,
 ) -> None:  # fmt: skip
     """One row of outputs: the two sums are neighbouring blocks of it."""
-    size = 4 * lanes(x)
+    size = 4 * HELD * lanes(x)
     if n < 2 * size:
         _two(x, p, 0, out, to, 0, n, end, w, first, offsets, 0, 0, 0, 0, 0, bias, zero, unit)
         return
     for j in range(0, n, 2 * size):
         k = min(j, n - 2 * size)
         _span(x, p + k, size, out, to + k, size, n, end, w, first, offsets, 0, 0, 0, 0, 0, bias,
-              spread(zero, 4, 1), spread(unit, 4, 1))  # fmt: skip
+              spread(zero, FOUR, 1), spread(unit, FOUR, 1))  # fmt: skip
 
 
 # --- planes ---------------------------------------------------------------------------------------------------------
@@ -301,7 +310,7 @@ def _rolling(
                     col_sign, spread(zero, 1, 1))  # fmt: skip
             for m in range(many):
                 plane = p * many + m
-                end = (plane * height + box[3]) * wide if box[3] < height else box[1] * many * height * wide
+                end = (plane * height + box[3]) * wide  # some rows of the next plane are complete
                 turn_taps(weights, plane % sizes[14] * k * k, k, turned)
                 plus = item(bias, plane % sizes[14]) if len(bias) > 0 else zero
                 rolled(work, pitch, count, sizes[15] - row, sizes[16] - row, out, (plane * height + row) * wide, wide,
@@ -324,7 +333,7 @@ def _planes(
     one = lanes(x)
     left = max(0, min(kx, (sizes[17] - one) // dx + 1))
     right = max(left, min(kx, (sizes[18] - 6 * one + dx - 1) // dx))
-    framed = lag > 0 and sizes[1] == 1 and wide > 6 * one and wide <= 7 * one and left + kx - right > FEWER
+    framed = HELD == 1 and lag > 0 and sizes[1] == 1 and wide > 6 * one and wide <= 7 * one and left + kx - right > FEWER
     above, under = (sizes[15] + dy - 1) // dy, (sizes[16] + dy - 1) // dy
     for p in range(begin, end):
         _extend(x, p * size, work, r_begin * sy, (r_end - r_begin - 1) * sy + (ky - 1) * dy + 1, rows, sizes, row_at,

@@ -13,7 +13,9 @@ from typing import Any
 
 from firconv.kernels.bunches import bunch, fmas, rows
 from firconv.kernels.compiled import compiled
-from firconv.kernels.lanes import fma, lanes, load, spread, store, store_part, width
+from firconv.kernels.lanes import HELD, fma, lanes, load, spread, store, store_part, width
+
+TWO, THREE, FOUR = 2 * HELD, 3 * HELD, 4 * HELD  # vectors of so many registers
 
 
 @compiled(references=False)
@@ -54,11 +56,28 @@ def _down(
 
 
 @compiled(references=False)
+def _columns(
+    x: Any, p: int, pitch: int, count: int, top: int, bottom: int, out: Any, to: int, step: int, n: int, end: int,
+    w: Any, k: int, dx: int, biased: bool, plus: Any, ones: Any, zero: Any,
+) -> None:  # fmt: skip
+    """As many columns as `zero` has, for k × k taps."""
+    if k == 3:
+        _down(x, p, pitch, count, top, bottom, out, to, step, n, end, w, dx, biased, plus, ones, rows(0, 2, 1, 3),
+              bunch(zero, 3))  # fmt: skip
+    elif k == 5:
+        _down(x, p, pitch, count, top, bottom, out, to, step, n, end, w, dx, biased, plus, ones, rows(0, 4, 1, 5),
+              bunch(zero, 5))  # fmt: skip
+    else:
+        _down(x, p, pitch, count, top, bottom, out, to, step, n, end, w, dx, biased, plus, ones, rows(0, 6, 1, 7),
+              bunch(zero, 7))  # fmt: skip
+
+
+@compiled(references=False)
 def rolled(
     x: Any, pitch: int, count: int, top: int, bottom: int, out: Any, to: int, wide: int, end: int, w: Any, k: int,
     dx: int, biased: bool, plus: Any, zero: Any, unit: Any,
 ) -> None:  # fmt: skip
-    """`count` rows of outputs by two, three or four vectors; the last ones end with the row if it is wide enough.
+    """`count` rows of outputs by up to four registers; the last ones end with the row if it is wide enough.
 
     Parameters
     ----------
@@ -67,31 +86,23 @@ def rolled(
     to, wide, end : where the outputs begin, how many are a row, and where those of the task end
     w, k, dx : taps as `turn_taps` leaves them, their side, and the distance of samples that meet neighbouring columns
     """
-    one, j = lanes(x), 0
+    one, j = HELD * lanes(x), 0
     while j < wide:
-        left, most = (wide - j + one - 1) // one, 4 if k == 3 else 3
-        v = 2 if left <= 2 or (most == 3 and left != 3) else 3 if left in (3, 5, 6) else most
+        left = (wide - j + one - 1) // one
+        v = 2 if left <= 2 or (k > 3 and left != 3) else 3 if left in (3, 5, 6) else 4
+        v = 1 if HELD > 1 and left == 1 else v
         q = max(0, min(j, wide - v * one))
         n = wide - q
-        if k == 3 and v == 4:
-            _down(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, dx, biased, plus, spread(unit, 4, 1),
-                  rows(0, 2, 1, 3), bunch(spread(zero, 4, 1), 3))  # fmt: skip
-        elif k == 3 and v == 3:
-            _down(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, dx, biased, plus, spread(unit, 3, 1),
-                  rows(0, 2, 1, 3), bunch(spread(zero, 3, 1), 3))  # fmt: skip
-        elif k == 3:
-            _down(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, dx, biased, plus, spread(unit, 2, 1),
-                  rows(0, 2, 1, 3), bunch(spread(zero, 2, 1), 3))  # fmt: skip
-        elif k == 5 and v == 3:
-            _down(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, dx, biased, plus, spread(unit, 3, 1),
-                  rows(0, 4, 1, 5), bunch(spread(zero, 3, 1), 5))  # fmt: skip
-        elif k == 5:
-            _down(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, dx, biased, plus, spread(unit, 2, 1),
-                  rows(0, 4, 1, 5), bunch(spread(zero, 2, 1), 5))  # fmt: skip
+        if v == 4:
+            _down(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, dx, biased, plus,
+                  spread(unit, FOUR, 1), rows(0, 2, 1, 3), bunch(spread(zero, FOUR, 1), 3))  # fmt: skip
         elif v == 3:
-            _down(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, dx, biased, plus, spread(unit, 3, 1),
-                  rows(0, 6, 1, 7), bunch(spread(zero, 3, 1), 7))  # fmt: skip
+            _columns(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, k, dx, biased, plus,
+                     spread(unit, THREE, 1), spread(zero, THREE, 1))  # fmt: skip
+        elif v == 2:
+            _columns(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, k, dx, biased, plus,
+                     spread(unit, TWO, 1), spread(zero, TWO, 1))  # fmt: skip
         else:
-            _down(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, dx, biased, plus, spread(unit, 2, 1),
-                  rows(0, 6, 1, 7), bunch(spread(zero, 2, 1), 7))  # fmt: skip
+            _columns(x, q, pitch, count, top, bottom, out, to + q, wide, n, end, w, k, dx, biased, plus,
+                     spread(unit, 2, 1), spread(zero, 2, 1))  # fmt: skip
         j += v * one
