@@ -333,7 +333,8 @@ def _planes(
     one = lanes(x)
     left = max(0, min(kx, (sizes[17] - one) // dx + 1))
     right = max(left, min(kx, (sizes[18] - 6 * one + dx - 1) // dx))
-    framed = HELD == 1 and lag > 0 and sizes[1] == 1 and wide > 6 * one and wide <= 7 * one and left + kx - right > FEWER
+    seven = HELD == 1 and wide > 6 * one and wide <= 7 * one
+    framed = seven and lag > 0 and sizes[1] == 1 and left + kx - right > FEWER
     above, under = (sizes[15] + dy - 1) // dy, (sizes[16] + dy - 1) // dy
     for p in range(begin, end):
         _extend(x, p * size, work, r_begin * sy, (r_end - r_begin - 1) * sy + (ky - 1) * dy + 1, rows, sizes, row_at,
