@@ -137,10 +137,9 @@ class _Worker:
     __slots__ = ("_away", "_bell", "_call", "_done", "_thread")
 
     def __init__(self, number: int):
-        self._bell, self._done = threading.Lock(), threading.Lock()
+        self._bell = self._done = threading.Lock()
         self._bell.acquire()
-        self._done.acquire()
-        self._call: list[Callable[[], None]] = []  # at most one; whoever pops it has it
+        self._call: list[tuple[Callable[[], None], threading.Lock]] = []  # at most one; whoever pops it has it
         self._away = -1
         self._thread = threading.Thread(target=self._live, name=f"firconv-{number}", daemon=True)
         self._thread.start()
@@ -150,7 +149,9 @@ class _Worker:
         here = _processor()
         if here != self._away:
             self._leave(here)
-        self._call.append(call)
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._call.append((call, self._done))
         try:
             self._bell.release()
         except RuntimeError:  # it still rings for a call that was taken back
@@ -168,23 +169,24 @@ class _Worker:
             if others and self._thread.native_id is not None:
                 os.sched_setaffinity(self._thread.native_id, others)
 
-    def end(self) -> None:
-        """Take the call back, or wait until it is over."""
+    def end(self, wait: bool = True) -> None:
+        """Take the call back, or wait until it is over; or leave it to itself where nothing depends on it any more."""
         try:
             self._call.pop()
         except IndexError:
-            self._done.acquire()
+            if wait:
+                self._done.acquire()
 
     def _live(self) -> None:
         while True:
             self._bell.acquire()
             try:
-                call = self._call.pop()
+                call, done = self._call.pop()
             except IndexError:
                 continue
             call()
             del call  # with all that it holds
-            self._done.release()
+            done.release()
 
 
 def _helpers(count: int, most: int) -> list[_Worker]:
@@ -209,12 +211,12 @@ def _helpers(count: int, most: int) -> list[_Worker]:
     return found
 
 
-def _dismiss(helpers: list[_Worker]) -> None:
+def _dismiss(helpers: list[_Worker], wait: bool = True) -> None:
     """Wait until nobody works any more; who is interrupted meanwhile does without those who still do."""
     global _made
     while helpers:
         try:
-            helpers[-1].end()
+            helpers[-1].end(wait)
         except BaseException:
             with _lock:
                 _made -= len(helpers)
@@ -267,24 +269,28 @@ def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> 
 _DONE = object()
 
 
-def share(work: Callable[[int], None], workers: int) -> None:
+def share(work: Callable[[int], None], workers: int, over: Callable[[], bool] | None = None) -> None:
     """Call work(0) here and work(1), work(2), … on other threads; each must be able to do all that is left to do.
 
     So the tasks are counted by who does them, as compiled kernels do, and a thread that comes too late is not needed.
+    Where `over`, asked once work(0) is over, says that every task has ended, the other threads are left on their way
+    back: to be woken by the last of them would take longer than many a layer.
     """
     if workers <= 1:
         work(0)
         return
     errors: list[BaseException] = []
     begun: list[_Worker] = []
+    wait = True
     try:
         for helper in _helpers(workers - 1, workers - 1):
             helper.begin(partial(_attempt, work, len(begun) + 1, errors))
             begun.append(helper)
         work(0)
+        wait = over is None or not over()
     finally:
-        _dismiss(begun)
-    if errors:
+        _dismiss(begun, wait)
+    if errors and wait:
         raise errors[0]
 
 

@@ -13,6 +13,7 @@ memory, so places are tuples too. `count` is a literal in the source.
     chosen(marks, a, b)         in every row, lane by lane, a where `marks` is not 0, else b
     take(counter)               counter[0], which then is one more: no two workers get the same, and who gets a number
                                 sees what was written by those who took the numbers before
+    seen(counter)               counter[0]; who sees a number sees what was written before it was reached
 """
 
 from __future__ import annotations
@@ -93,6 +94,12 @@ def take(counter: np.ndarray) -> int:
         return int(counter[0]) - 1
 
 
+def seen(counter: np.ndarray) -> int:
+    """What a counter has reached."""
+    with _turn:
+        return int(counter[0])
+
+
 # --- their types ----------------------------------------------------------------------------------------------------
 
 
@@ -113,6 +120,7 @@ type_callable(fmas)(lambda context: lambda w, at, k, v, sums: sums)
 type_callable(meet)(lambda context: lambda x, at, i, w, sums: sums)
 type_callable(chosen)(lambda context: lambda marks, a, b: a)
 type_callable(take)(lambda context: lambda counter: types.int64)
+type_callable(seen)(lambda context: lambda counter: types.int64)
 
 
 # --- their machine code ---------------------------------------------------------------------------------------------
@@ -207,3 +215,9 @@ def _lower_chosen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _lower_take(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     place = _address(context, builder, sig.args[0], args[0], ir.Constant(ir.IntType(64), 0))
     return builder.atomic_rmw("add", place, ir.Constant(ir.IntType(64), 1), "acq_rel")
+
+
+@lower_builtin(seen, types.Array)
+def _lower_seen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    place = _address(context, builder, sig.args[0], args[0], ir.Constant(ir.IntType(64), 0))
+    return builder.load_atomic(place, "acquire", 8)

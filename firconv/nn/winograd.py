@@ -224,7 +224,7 @@ class Winograd:
         boxes = self._boxes.get(workers)
         if boxes is None:
             boxes = self._boxes[workers] = np.array(self.blocks.boxes(workers), np.int64)
-        bad, counter = np.zeros(len(boxes) + 1, bool), np.zeros(2, np.int64)
+        bad, counter = np.zeros(len(boxes) + 1, bool), np.zeros(4, np.int64)
         source, target, count = x.reshape(-1), out.reshape(-1), min(workers, len(boxes))
         size, given = (self.raw[:, 0].size, self.raw.reshape(-1)) if self._lent else (0, self._none)
         ready = self._none.reshape(p.groups, 0) if self._lent else self._prepared()
@@ -235,9 +235,10 @@ class Winograd:
             self._kernel(
                 source, given, tops, number, ready, biases, *self._tables, boxes, counter, bad, *room, target
             )
+            counter[3] = counter[3] or number == 0
             self._rooms.append(room)
 
-        threads.share(work, count)
+        threads.share(work, count, lambda: counter[2] == len(boxes))
         if bad[-1]:
             return False
         if bad.any():
