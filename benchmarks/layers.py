@@ -122,7 +122,7 @@ def forward(layer: Layer, way: str) -> Bench:
     traffic = x.nbytes + w.nbytes + y.nbytes
 
     def method() -> str:
-        return (prepared if way == "plan" else recalled(given, x, w, "auto", None)).method
+        return (prepared if way == "plan" else recalled(given, x, w, "auto", None)[0]).method
 
     return Bench(ours, method, scale, "float32", peers, macs, traffic)
 

@@ -59,10 +59,10 @@ KERNELS = {
     "minimal": (["into", "first_of", "_column", "gather"],
                 ["test_winograd.py"], "exactly or hundred or without or published"),
     "minimal_taps": (["_row", "_across", "_largest", "_square", "transform", "uneven", "weights", "_halved"],
-                     ["test_winograd.py"], "lent or filters_of"),
+                     ["test_winograd.py"], "read or filters_of"),
     "winograd": (["out_of", "points", "_silent", "_quiet", "_reaches", "_whole", "_tiles", "_chain", "_by_chunks",
                   "_filled", "_products", "_outputs", "_deliver", "_box", "fill"],
-                 ["test_winograd.py"], "exactly or hundred or without or published or lent"),
+                 ["test_winograd.py"], "exactly or hundred or without or published or read"),
     "winograd_gradient": (None, ["test_winograd_gradient.py"], "exact or loud or ends or workers"),
 }
 

@@ -285,7 +285,7 @@ def test_a_layer_takes_32_mib_at_most_beside_its_arrays(shape, kernel, words):
     assert forward <= 32 << 20 and backward <= 32 << 20
 
 
-# ── weights that are lent ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── weights that are read ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_large_weights_are_read_where_they_are_whatever_was_called_before():
@@ -314,7 +314,7 @@ def test_weights_that_differ_in_one_bit_are_noticed_wherever_it_is(size):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_lent_weights_that_are_not_finite_are_noticed(value):
+def test_read_weights_that_are_not_finite_are_noticed(value):
     """The first output meets the first tap with an absent sample only, which is no sample times that tap."""
     x, w = RNG(1).standard_normal((1, 64, 6, 6)), RNG(2).standard_normal((48, 64, 3, 3))
     first = nn.conv(x, w, stride=2, padding=1)

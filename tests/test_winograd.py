@@ -293,7 +293,7 @@ def test_bits_do_not_depend_on_workers(shape, kernel, words):
     assert np.array_equal(one, two) and np.array_equal(one, five)
 
 
-# ── weights that are lent ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── weights that are read ─────────────────────────────────────────────────────────────────────────────────────────────
 
 LENT = [
     ((1, 72, 7, 7), (35, 72, 3, 3), {"padding": 1}),  # chunks of 64 and of 8 channels, panels of 16 outputs and of 3
@@ -305,24 +305,23 @@ if not SLOW:
 
 
 @pytest.mark.parametrize("shape, taps, words", LENT)
-def test_lent_weights_have_the_bits_of_prepared_ones(shape, taps, words):
+def test_read_weights_have_the_bits_of_prepared_ones(shape, taps, words):
     x, w = noise(50, *shape), noise(51, *taps)
     problem = layer(shape, taps, **words)
     prepared = winograd.Winograd(problem, w.reshape(problem.groups, -1, *w.shape[1:]), 2)
     outs = np.full((4, shape[0], taps[0], *problem.outputs[1:]), np.nan, np.float32)
     prepared(x, outs[0], None, 2)
     for workers in (1, 2) if SLOW else (1, 2, 5):
-        lent = prepared.lent(w)
         for room, _ in prepared._rooms:
             room[:] = np.nan
-        assert lent(x, outs[workers % 4], None, workers)
+        assert prepared.reads and prepared(x, outs[workers % 4], None, workers, w)
     assert all(np.array_equal(outs[0], y) for y in outs[1:3])
     exact = nn.conv(x.astype(float), w.astype(float), method="direct", **words)
     assert np.abs(outs[0] - exact).max() <= 1e-6 * largest(x, w, 2, **words).max()
 
 
 @pytest.mark.parametrize("o, i, tap", [(0, 0, 0), (34, 71, 8), (16, 64, 4), (3, 7, 2)])
-def test_lent_weights_are_looked_at(o, i, tap):
+def test_read_weights_are_looked_at(o, i, tap):
     """A tap that is small for all outputs, and one that is not finite, of any channel: prepared, they would be seen."""
     shape, taps, words = LENT[0]
     x, w = noise(52, *shape), noise(53, *taps)
@@ -332,26 +331,26 @@ def test_lent_weights_are_looked_at(o, i, tap):
         other = w.copy()
         other.reshape(35, 72, 9)[o, i, tap] = value
         for workers in (1, 2):
-            assert not prepared.lent(other)(x, out, None, workers)
-        assert not prepared.lent(other)(x, out, None, 2)
+            assert not prepared(x, out, None, workers, other)
+        assert not prepared(x, out, None, 2, other)
     other = w.copy()
     other.reshape(35, 72, 9)[:, i, tap] *= 1e-4
-    assert winograd.objection(other[None]) and not prepared.lent(other)(x, out, None, 2)
+    assert winograd.objection(other[None]) and not prepared(x, out, None, 2, other)
     other.reshape(35, 72, 9)[o, i, tap] = -2.0  # one output is enough
-    assert not winograd.objection(other[None]) and prepared.lent(other)(x, out, None, 2)
+    assert not winograd.objection(other[None]) and prepared(x, out, None, 2, other)
 
 
 def test_both_ways_object_to_the_same():
     assert minimal_taps.SPREAD == winograd.SPREAD
 
 
-def test_lent_weights_and_samples_that_are_not_finite():
+def test_read_weights_and_samples_that_are_not_finite():
     shape, taps, words = LENT[0]
     x, w = noise(54, *shape), noise(55, *taps) / 16
     prepared = winograd.Winograd(layer(shape, taps, **words), w[None], 2)
     x[0, 70, 2, 3] = np.nan
     out = np.empty((1, 35, 7, 7), np.float32)
-    assert prepared.lent(2 * w)(x, out, None, 2)
+    assert prepared(x, out, None, 2, 2 * w)
     assert np.isnan(out).sum() == 35 * 9 and np.isnan(out[:, :, 1:4, 2:5]).all()
 
 

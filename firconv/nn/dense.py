@@ -36,7 +36,10 @@ def serves(problem: Problem) -> bool:
 
 
 class Dense:
-    """A layer's weights and blocks; see `firconv.nn.methods` for how it is called."""
+    """A layer's weights and blocks; see `firconv.nn.methods` for how it is called.
+
+    Other weights that are not finite show in every output of their channel; then a call returns False.
+    """
 
     def __init__(self, problem: Problem, weights: np.ndarray):
         from firconv.kernels import dense as kernel
@@ -46,28 +49,17 @@ class Dense:
         self._tables = () if self.maps is None else (*(i.reshape(-1) for i in self.maps.index), self.maps.plain)
         parts = self.geometry.parts
         found = [self.geometry.weights(part, w) for part in parts for w in weights]
-        self.whole = len(parts) == 1  # the weights are used in the order in which they are given
-        self.weights = weights.reshape(-1) if self.whole else np.concatenate(found)
+        self.reads = len(parts) == 1  # the weights are used in the order in which they are given
+        self.weights = weights.reshape(-1) if self.reads else np.concatenate(found)
         self.starts = np.cumsum([0, *(w.size for w in found)])
-        self._lent = False
         self._cuts: dict[int, Cut] = {}
 
-    def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> bool:
+    def __call__(
+        self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int, weights: np.ndarray | None = None
+    ) -> bool:
         x = x if x.flags.c_contiguous else np.ascontiguousarray(x)
-        self.run(self.cut(workers), None, x, out, bias, workers)
-        return not self._lent or bool(np.isfinite(out.reshape(*out.shape[:2], -1)[0, :, 0]).all())
-
-    def lent(self, weights: np.ndarray) -> Dense | None:
-        """The same layer with other weights, which are read where they are; None where they have to be prepared.
-
-        Weights that are not finite show in every output of their channel; then a call returns False.
-        """
-        if not self.whole or not weights.flags.c_contiguous or not weights.dtype.isnative:
-            return None
-        other = object.__new__(Dense)
-        other.__dict__.update(self.__dict__)
-        other.weights, other._lent = weights.reshape(-1), True
-        return other
+        self.run(self.cut(workers), None, x, out, bias, workers, weights)
+        return weights is None or bool(np.isfinite(out.reshape(*out.shape[:2], -1)[0, :, 0]).all())
 
     def cut(self, workers: int) -> Cut:
         """The layer's blocks for so many workers, made once."""
@@ -77,35 +69,39 @@ class Dense:
         return found
 
     def run(
-        self, cut: Cut, some: list[int] | None, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int
-    ) -> None:
+        self, cut: Cut, some: list[int] | None, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int,
+        weights: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
         """Compute all or some of the blocks of outputs; `out` (N, O, *outputs) is contiguous."""
+        w = self.weights if weights is None else weights.reshape(-1)
         b = np.zeros(out.shape[1], out.dtype) if bias is None else bias
         if self.maps is None:
             every = range(len(cut.blocks)) if some is None else some
-            threads.run(lambda number: self._extended(cut, number, x, out, b), every, workers)
+            threads.run(lambda number: self._extended(cut, number, x, w, out, b), every, workers)
             return
         table = cut.table if some is None else cut.table[some]
         counter = np.zeros(1, np.int64)
-        threads.share(lambda _: self._work(cut, x, b, self._tables, table, counter, out), min(workers, len(table)))
+        threads.share(lambda _: self._work(cut, x, w, b, self._tables, table, counter, out), min(workers, len(table)))
 
     def _work(
-        self, cut: Cut, x: np.ndarray, bias: np.ndarray, maps: tuple[np.ndarray, ...], table: np.ndarray,
-        counter: np.ndarray, out: np.ndarray,
+        self, cut: Cut, x: np.ndarray, w: np.ndarray, bias: np.ndarray, maps: tuple[np.ndarray, ...],
+        table: np.ndarray, counter: np.ndarray, out: np.ndarray,
     ) -> None:  # fmt: skip
         """Take blocks of a table until there are no more."""
         room, samples = threads.taken(cut.rooms) or self._room(cut), x.reshape(-1)
         self._kernel(
-            samples, self.weights, bias, *maps, cut.offsets, table, cut.parts, counter,
+            samples, w, bias, *maps, cut.offsets, table, cut.parts, counter,
             samples if self.in_place else room[0], *room, out.reshape(-1),
         )  # fmt: skip
         cut.rooms.append(room)
 
-    def _extended(self, cut: Cut, number: int, x: np.ndarray, out: np.ndarray, bias: np.ndarray) -> None:
+    def _extended(
+        self, cut: Cut, number: int, x: np.ndarray, w: np.ndarray, out: np.ndarray, bias: np.ndarray
+    ) -> None:
         """One block whose samples are extended by the general rules first."""
         x, (*maps, shape, box) = extended(self.geometry, cut.blocks[number], (0, self.problem.channels_in), x)
         table = np.array([[*shape, *box, *cut.table[number, -2:]]], np.int64)
-        self._work(cut, x, bias, tuple(maps), table, np.zeros(1, np.int64), out)
+        self._work(cut, x, w, bias, tuple(maps), table, np.zeros(1, np.int64), out)
 
     def _room(self, cut: Cut) -> tuple[np.ndarray, ...]:
         """Samples of a block, panels, sums, and tiles, for one worker."""

@@ -7,8 +7,8 @@ where it does not apply; it must not load compiled code. ``runner(problem, weigh
     run(x, out, bias, workers)      x (N, C, *lengths) any strides, out (N, O, *outputs) C-contiguous,
                                     both of the problem's dtype; bias (O,) of that dtype, or None
 
-Where weights can be used as they lie, ``run.lent(weights)`` is the same for others, and its call returns whether these
-weights are such as the choice of the method asks for; if not, `out` is not the result.
+Where ``run.reads``, other weights of the same shape can be used as they lie, C-contiguous: ``run(…, workers, weights)``
+returns whether they are such as the choice of the method asks for; if not, `out` is not the result.
 
 The bits of the result may not depend on `workers`, NaN and Inf stay in the footprint of the defining sum, and neither
 x nor the weights are written. The problem's first axis is the batch (one tap).
@@ -25,7 +25,7 @@ from firconv.nn import dense, depthwise, winograd
 from firconv.planner import Candidate
 from firconv.problem import Problem
 
-Run = Callable[[np.ndarray, np.ndarray, np.ndarray | None, int], bool | None]
+Run = Callable[..., bool | None]
 
 
 @dataclass(frozen=True)

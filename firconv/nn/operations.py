@@ -142,8 +142,8 @@ def _layer(
     """One layer with the fields of `Words`; `names` are what the call's errors say."""
     x, w = describe.operands(given[0], x, w, names)
     try:
-        found = recalled(given, x, w, method, rtol)
-        return found.run(x, None if bias is None else found.checked_bias(bias), workers)
+        found, weights = recalled(given, x, w, method, rtol)
+        return found.run(x, None if bias is None else found.checked_bias(bias), workers, weights)
     except MemoryError as error:
         raise describe.no_room(Words(*given), error) from None
 

@@ -97,7 +97,7 @@ class LayerPlan:
         self.decision, self.candidates, self.method = choose(self.problem, taps, method, rtol, call.op)
         self._taps, self._lock, self._arguments = taps, threading.Lock(), (method, rtol)
         self._run: Run | None = None
-        self._lent = False
+        self._reads: bool | None = None
         self._kind = np.dtype(self.problem.dtype.type)  # the very object that arrays of it have
         self._out = (self.shape[0], self.shape[1], *self.problem.outputs[1:])
         self._plain = task.forward is None and task.adjoint is None
@@ -125,24 +125,27 @@ class LayerPlan:
         except MemoryError as error:
             raise describe.no_room(self.call, error) from None
 
-    def run(self, x: np.ndarray, bias: np.ndarray | None, workers: int | None) -> np.ndarray:
-        """The output for a checked x and a checked bias."""
+    def run(
+        self, x: np.ndarray, bias: np.ndarray | None, workers: int | None, weights: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The output for a checked x and a checked bias; with other weights than the plan's if it `reads` them."""
         count = threads.resolve(workers)
         run = self._run or self._prepared()
         if not x.dtype.isnative:
             x = x.astype(x.dtype.newbyteorder("="))
+        given = () if weights is None else (weights,)
         if self._plain and (bias is None or bias.dtype is self._kind):  # as few steps as can be: small layers feel them
             out = np.empty(self._out, self._kind)
-            allowed = run(x, out, bias, count)
-            return self._owned().run(x, bias, workers) if self._lent and not allowed else out
+            allowed = run(x, out, bias, count, *given)
+            return out if weights is None or allowed else self._with(weights).run(x, bias, workers)
         if self._scale is not None:
             x = (x * self._scale).astype(self.problem.signal_dtype, copy=False)
         folded = self._task.adjoint is not None and bool(self._task.adjoint.folds)
         late = folded or (bias is not None and self._added_late(bias))
         out = np.empty(self._out, self._kind if late else self._result_type(bias))
-        allowed = run(x, out, None if late else bias, count)
-        if self._lent and not allowed:
-            return self._owned().run(x, bias, workers)
+        allowed = run(x, out, None if late else bias, count, *given)
+        if weights is not None and not allowed:
+            return self._with(weights).run(x, bias, workers)
         if folded and self._task.adjoint is not None:
             out = np.ascontiguousarray(self._task.adjoint.fold(out))
         return out + bias.reshape(_column(out)) if late and bias is not None else out
@@ -159,26 +162,21 @@ class LayerPlan:
 
     # ── other weights ──
 
-    def lent(self, w: np.ndarray) -> LayerPlan | None:
-        """This plan with weights that are not copied, or None if another choice might be made for them.
+    def reads(self, w: np.ndarray) -> bool:
+        """Whether `run` takes other weights as they are: they need not be compared, or prepared for one call.
 
         The choice of a method of layers rests on the problem, on nothing else but that all weights are finite, and on
         what the method itself objects to. When the run says that its weights are not so, the plan is made anew.
         """
-        cheapest = self.method in (self.candidates[0].method, self._arguments[0])  # also of those that may object
-        if self.method not in ("gemm", "winograd") or self._task.forward is not None or not cheapest:
-            return None
-        run = (self._run or self._prepared()).lent(w)  # type: ignore[attr-defined]
-        if run is None:
-            return None
-        other = object.__new__(LayerPlan)
-        other.__dict__.update(self.__dict__)
-        other.weights, other._run, other._lent = w, run, True
-        return other
+        if self._reads is None:
+            cheapest = self.method in (self.candidates[0].method, self._arguments[0])  # also of those that may object
+            forward = self._task.forward is None and self.method in ("gemm", "winograd")
+            self._reads = forward and cheapest and bool((self._run or self._prepared()).reads)  # type: ignore[attr-defined]
+        return self._reads and w.flags.c_contiguous and w.dtype.isnative
 
-    def _owned(self) -> LayerPlan:
-        """A plan of its own for lent weights, chosen by their values."""
-        return LayerPlan(self.call, self._task, self.x_shape, self.weights.copy(), *self._arguments)
+    def _with(self, weights: np.ndarray) -> LayerPlan:
+        """A plan of its own for other weights, chosen by their values."""
+        return LayerPlan(self.call, self._task, self.x_shape, weights.copy(), *self._arguments)
 
     # ── bias ──
 

@@ -20,7 +20,7 @@ from firconv.nn.words import Words
 _plans: dict[Any, LayerPlan] = {}
 #: Bytes of weights that remembered plans may keep together.
 KEPT = 32 << 20
-#: Bytes of weights, above which they are lent to a plan rather than compared.
+#: Bytes of weights, above which a plan reads them as they are rather than that they are compared.
 LARGE = 1 << 16
 
 
@@ -37,32 +37,30 @@ class _Entry:
 _entries: dict[Any, _Entry] = {}
 
 
-def recalled(given: Sequence[Any], x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
-    """The plan for a layer, from an earlier call if that had the same words, shapes and weights.
+def recalled(
+    given: Sequence[Any], x: np.ndarray, w: np.ndarray, method: str, rtol: float | None
+) -> tuple[LayerPlan, np.ndarray | None]:
+    """The plan for a layer, from an earlier call if that had the same words and shapes; and w, if it has to read it.
 
     `given` are the fields of `Words`. Words that are the very same objects need not be compared in any other way.
     """
     key, rest = (given[0], x.shape, w.shape), (x.dtype, w.dtype, method, rtol, cost.machine())
     entry = _entries.get(key)
     if entry is not None and all(map(is_, given, entry.words)) and all(map(is_, rest, entry.rest)):
-        found = _unchanged(entry, w)
-        if found is not None:
-            return found
+        if entry.bytes is None:
+            if entry.plan.reads(w):
+                return entry.plan, w
+            if _same(entry.plan.weights, w):
+                return entry.plan, None
+        elif w.tobytes() == entry.bytes:
+            return entry.plan, None
     call = Words(*given)
     found = _found(call, x, w, method, rtol)
     if w.nbytes <= KEPT and words.is_hashable(call):
         if len(_entries) >= 32:
             _entries.clear()
-        small = w.nbytes <= LARGE
-        _entries[key] = _Entry(given, rest, found, w.tobytes() if small else None)
-    return _lent(found, w) or found
-
-
-def _unchanged(entry: _Entry, w: np.ndarray) -> LayerPlan | None:
-    """The plan of an entry, if it serves these weights."""
-    if entry.bytes is not None:
-        return entry.plan if w.tobytes() == entry.bytes else None
-    return _lent(entry.plan, w) or (entry.plan if _same(entry.plan.weights, w) else None)
+        _entries[key] = _Entry(given, rest, found, w.tobytes() if w.nbytes <= LARGE else None)
+    return found, w if _read(found, w) else None
 
 
 def _found(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float | None) -> LayerPlan:
@@ -75,7 +73,7 @@ def _found(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float |
         if words.is_hashable(again, method, rtol):
             return _found(again, x, w, method, rtol)
         return make(again, x.shape, x.dtype, w, method, rtol)
-    if found is not None and (_lent(found, w) is not None or _same(found.weights, w)):
+    if found is not None and (_read(found, w) or _same(found.weights, w)):
         return found
     found = make(call, x.shape, x.dtype, w.copy(), method, rtol)
     if len(_plans) >= 32 or sum(p.weights.nbytes for p in _plans.values()) + w.nbytes > KEPT:
@@ -86,9 +84,9 @@ def _found(call: Words, x: np.ndarray, w: np.ndarray, method: str, rtol: float |
     return found
 
 
-def _lent(plan: LayerPlan, w: np.ndarray) -> LayerPlan | None:
-    """The plan with large weights as they are: they need not be compared, or prepared for one call."""
-    return plan.lent(w) if w.nbytes > LARGE else None
+def _read(plan: LayerPlan, w: np.ndarray) -> bool:
+    """Whether large weights are read as they are."""
+    return w.nbytes > LARGE and plan.reads(w)
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -146,7 +146,7 @@ class Blocks:
             for j in range(0, self.wide, self.columns)
         ]
         whole = self.count - max(1, self.count % workers) if workers > 1 else self.count
-        panels = -(-self.all_panels // (8 * workers))
+        panels = -(-self.all_panels // (16 * workers))
         shares = [(o, min(o + panels, self.all_panels)) for o in range(0, self.all_panels, panels)]
         return [
             *((*block, 0, self.all_panels) for block in blocks[:whole]),
@@ -167,7 +167,10 @@ def _whole(axis: Axis, m: int, gap: int) -> int:
 
 
 class Winograd:
-    """A layer's transformed weights and blocks; see `firconv.nn.methods` for how it is called."""
+    """A layer's transformed weights and blocks; see `firconv.nn.methods` for how it is called.
+
+    With other weights a call returns whether `objection` allows them.
+    """
 
     def __init__(self, problem: Problem, weights: np.ndarray, m: int | None = None):
         from firconv.kernels import winograd as kernel
@@ -175,7 +178,10 @@ class Winograd:
         self.problem, self.raw, self.blocks = problem, weights, Blocks(problem, size(problem) if m is None else m)
         b, axes = self.blocks, self.blocks.axes
         self._transformed: np.ndarray | None = None
-        self._lent, self._none = False, np.empty(0, np.float32)
+        self._none = np.empty(0, np.float32)
+        taps = (axes[1].lattice.taps, axes[2].lattice.taps)
+        #: Other weights are transformed on the way, where each is once.
+        self.reads = b.count == b.groups and len(b.segments) == 1 and (b.down, b.across, *taps) == (2, 2, 3, 3)
         last = b.segments[-1]
         rows = index(axes[1], (b.down * -(-b.lines // b.gaps[0]) + last[0] + 2) * b.gaps[0])
         columns = index(axes[2], (b.across * b.wide + last[1] + 2) * b.gaps[1])
@@ -191,20 +197,6 @@ class Winograd:
         self._rooms: list[tuple[np.ndarray, np.ndarray]] = []
         self._direct: Dense | None = None
 
-    def lent(self, weights: np.ndarray) -> Winograd | None:
-        """The same layer with other weights, transformed on the way; None where each would be more than once.
-
-        Then a call returns whether `objection` allows them.
-        """
-        b = self.blocks
-        once = b.count == b.groups and len(b.segments) == 1 and (b.down, b.across, *weights.shape[2:]) == (2, 2, 3, 3)
-        if not once or not weights.flags.c_contiguous or not weights.dtype.isnative:
-            return None
-        other = object.__new__(Winograd)
-        other.__dict__.update(self.__dict__)
-        other.raw, other._lent, other._direct = weights.reshape(self.raw.shape), True, None
-        return other
-
     def _prepared(self) -> np.ndarray:
         """The transformed weights, made once."""
         from firconv.kernels import minimal_taps as kernel
@@ -216,7 +208,9 @@ class Winograd:
             np.stack(found, out=self._transformed)
         return self._transformed
 
-    def __call__(self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int) -> bool:
+    def __call__(
+        self, x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int, weights: np.ndarray | None = None
+    ) -> bool:
         x, p = x if x.flags.c_contiguous else np.ascontiguousarray(x), self.problem
         biases = np.zeros((p.groups, self.blocks.all_panels * 16), np.float32)
         if bias is not None:
@@ -226,8 +220,8 @@ class Winograd:
             boxes = self._boxes[workers] = np.array(self.blocks.boxes(workers), np.int64)
         bad, counter = np.zeros(len(boxes) + 1, bool), np.zeros(4, np.int64)
         source, target, count = x.reshape(-1), out.reshape(-1), min(workers, len(boxes))
-        size, given = (self.raw[:, 0].size, self.raw.reshape(-1)) if self._lent else (0, self._none)
-        ready = self._none.reshape(p.groups, 0) if self._lent else self._prepared()
+        size, given = (0, self._none) if weights is None else (self.raw[:, 0].size, weights.reshape(-1))
+        ready = self._prepared() if weights is None else self._none.reshape(p.groups, 0)
         tops = np.zeros((count, size), np.float32)
 
         def work(number: int) -> None:
@@ -242,7 +236,7 @@ class Winograd:
         if bad[-1]:
             return False
         if bad.any():
-            self._repair(boxes[bad[:-1]].tolist(), x, out, bias, workers)
+            self._repair(boxes[bad[:-1]].tolist(), x, out, bias, workers, weights)
         return True
 
     def _fresh(self) -> tuple[np.ndarray, np.ndarray]:
@@ -251,8 +245,9 @@ class Winograd:
         return aligned(self.room, np.dtype(np.float32)), quiet
 
     def _repair(
-        self, flags: list[list[int]], x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int
-    ) -> None:
+        self, flags: list[list[int]], x: np.ndarray, out: np.ndarray, bias: np.ndarray | None, workers: int,
+        weights: np.ndarray | None,
+    ) -> None:  # fmt: skip
         """Sum directly what lies in or beside blocks with an output that is not finite; more than these tiles."""
         if self._direct is None:
             self._direct = Dense(self.problem, self.raw)
@@ -266,7 +261,7 @@ class Winograd:
                 bad[image, group, row : row + b.down * low : low, left * width : right * width] = True
         cut = exact.cut(TASKS)  # whatever the workers: what is summed again may not depend on them
         again = [number for number, c in enumerate(cut.blocks) if bad[_region(c)].any()]
-        exact.run(cut, again, x, out, bias, workers)
+        exact.run(cut, again, x, out, bias, workers, weights)
 
 
 def _region(block: Block) -> tuple[Any, ...]:
