@@ -55,16 +55,16 @@ class Images:
         from firconv.kernels import images  # compiled: loaded when first needed
 
         kernel, taps = (images.images, tables.taps) if self.passes is None else (images.passes, self.passes)
-        memory, target, counter = tiles.flat(x), tiles.flat(out), np.zeros(1, np.int64)
+        memory, target = tiles.flat(x), tiles.flat(out)
         count = max(prod(t.shape[-2:]) for t in taps)
         workers = min(grid.workers, tables.tasks)
 
-        def work(_: int) -> None:
+        def work(number: int, counter: np.ndarray) -> None:
             room = np.empty(tables.room, self.taps.weights.dtype)
             places = np.empty(count, np.int64)
-            kernel(memory, target, *tables.where, *taps, *tables.sizes, room, room, places, counter)
+            kernel(memory, target, *tables.where, *taps, *tables.sizes, room, room, places, counter, number)
 
-        threads.share(work, workers)
+        threads.share(work, workers, tables.tasks)
 
     def _tables_for(self, grid: tiles.Grid, x: np.ndarray, out: np.ndarray) -> Tables | None:
         """Tables for arrays like these, or None where the kernel cannot walk through them."""

@@ -14,6 +14,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
+
 T = TypeVar("T")
 
 _lock = threading.Lock()
@@ -269,34 +271,38 @@ def run(function: Callable[[Any], None], tasks: Iterable[Any], workers: int) -> 
 _DONE = object()
 
 
-def share(work: Callable[[int], None], workers: int, over: Callable[[], bool] | None = None) -> None:
-    """Call work(0) here and work(1), work(2), … on other threads; each must be able to do all that is left to do.
+def share(work: Callable[[int, np.ndarray], None], workers: int, tasks: int) -> None:
+    """Call work(0, counter) here and work(1, counter), … on other threads; each must be able to do all that is left.
 
-    So the tasks are counted by who does them, as compiled kernels do, and a thread that comes too late is not needed.
-    Where `over`, asked once work(0) is over, says that every task has ended, the other threads are left on their way
-    back: to be woken by the last of them would take longer than many a layer.
+    The tasks are counted by who does them, as compiled kernels do (``firconv.kernels.turns``), and a thread that comes
+    too late is not needed. Where the counter says, once work(0) is back, that all tasks are over, the other threads are
+    left on their way back: to be woken by the last of them would take longer than many a layer.
     """
+    counter = np.zeros(4, np.int64)
     if workers <= 1:
-        work(0)
+        work(0, counter)
         return
     errors: list[BaseException] = []
     begun: list[_Worker] = []
     wait = True
     try:
         for helper in _helpers(workers - 1, workers - 1):
-            helper.begin(partial(_attempt, work, len(begun) + 1, errors))
+            helper.begin(partial(_attempt, work, len(begun) + 1, counter, errors))
             begun.append(helper)
-        work(0)
-        wait = over is None or not over()
+        work(0, counter)
+        counter[2] = 1
+        wait = int(counter[1]) < tasks
     finally:
         _dismiss(begun, wait)
     if errors and wait:
         raise errors[0]
 
 
-def _attempt(work: Callable[[int], None], number: int, errors: list[BaseException]) -> None:
+def _attempt(
+    work: Callable[[int, np.ndarray], None], number: int, counter: np.ndarray, errors: list[BaseException]
+) -> None:
     try:
-        work(number)
+        work(number, counter)
     except BaseException as error:
         errors.append(error)
 

@@ -124,7 +124,7 @@ def test_bands_are_shared_among_workers():
     x, h = np.ones((300, 400)), np.ones((3, 3))
     seen, share = [], threads.share
     try:
-        threads.share = lambda work, workers: seen.append(workers) or share(work, workers)
+        threads.share = lambda work, workers, tasks: seen.append(workers) or share(work, workers, tasks)
         plan = firconv.plan(x, h, "same", "direct")
         plan._seconds = lambda: 1.0
         plan(x, workers=3)

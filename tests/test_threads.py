@@ -219,37 +219,80 @@ def test_an_error_ends_a_call_and_is_raised_in_its_caller(mine):
 def test_shared_work_is_called_here_and_on_threads_that_come_in_time():
     done, gate = [], threading.Barrier(3, timeout=60)
 
-    def work(number):
+    def work(number, counter):
         gate.wait()
         done.append((number, threading.current_thread().name))
 
-    threads.share(work, 3)
+    threads.share(work, 3, 3)
     assert sorted(n for n, _ in done) == [0, 1, 2] and len({name for _, name in done}) == 3
     assert dict(done)[0] == threading.current_thread().name
     done.clear()
-    threads.share(lambda number: done.append(number), 1)
+    threads.share(lambda number, counter: done.append(number), 1, 1)
     assert done == [0]
+
+
+def test_nobody_waits_for_a_thread_whose_tasks_are_over():
+    """It is still on its way back, and takes the next call when it is there."""
+    begun, back, done = threading.Event(), threading.Event(), []
+
+    def work(number, counter):
+        if number == 1:
+            begun.set()
+            back.wait(60)
+        elif not done:
+            begun.wait(60)
+            counter[1] = 4
+        done.append(number)
+
+    threads.share(work, 2, 4)
+    assert done == [0]
+    gate = threading.Barrier(2, timeout=60)
+
+    def meet(number, counter):
+        back.set()
+        gate.wait()
+        done.append(number)
+
+    threads.share(meet, 2, 2)
+    assert done[:2] == [0, 1] and sorted(done[2:]) == [0, 1]
+
+
+def test_tasks_that_are_not_over_are_waited_for():
+    gate, done = threading.Event(), []
+
+    def work(number, counter):
+        if number == 1:
+            gate.set()
+            time.sleep(0.05)
+            counter[1] += 1
+            done.append(number)
+        else:
+            gate.wait(60)
+            counter[1] += 1
+
+    threads.share(work, 2, 2)
+    assert done == [1]
 
 
 @pytest.mark.parametrize("who", [0, 1])
 def test_an_error_ends_shared_work_and_is_raised_here(who):
     gate = threading.Barrier(2, timeout=60)
 
-    def work(number):
+    def work(number, counter):
         gate.wait()
         if number == who:
             raise KeyError(number)
 
     with pytest.raises(KeyError, match=str(who)):
-        threads.share(work, 2)
-    threads.share(lambda number: None, 2)
+        threads.share(work, 2, 2)
+    threads.share(lambda number, counter: None, 2, 2)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or threads.available() == 1, reason="one processor")
 def test_other_threads_keep_off_the_processor_of_their_caller():
     gate, seen = threading.Barrier(2, timeout=60), {}
 
-    def work(number):
+    def work(number, counter):
         gate.wait()
         seen[number] = os.sched_getaffinity(0)
 
@@ -258,7 +301,7 @@ def test_other_threads_keep_off_the_processor_of_their_caller():
     try:
         for here in sorted(mine)[:2] * 2:
             threads._processor = lambda here=here: here
-            threads.share(work, 2)
+            threads.share(work, 2, 2)
             assert seen == {0: mine, 1: mine - {here}}
     finally:
         threads._processor = processor

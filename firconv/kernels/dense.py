@@ -22,6 +22,7 @@ from firconv.kernels.bunches import bunch, fmas, loads, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import HELD, item, lanes, load, put, spread, store, width
 from firconv.kernels.strips import copied
+from firconv.kernels.turns import ended, settled
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
@@ -214,13 +215,13 @@ def _part(
 @compiled(
     lambda t: (
         const(t), const(t), const(t), *(INDEX,) * 5, const(int64, 2), const(int64, 2),
-        mutable(int64), const(t), mutable(t), mutable(t), mutable(t), mutable(int64), mutable(t),
+        mutable(int64), int64, const(t), mutable(t), mutable(t), mutable(t), mutable(int64), mutable(t),
     ),
     FLOATS,
 )  # fmt: skip
 def fill(
     x: Any, w: Any, bias: Any, planes: Any, lines: Any, columns: Any, plain: Any, offsets: Any, blocks: Any,
-    parts: Any, counter: Any, source: Any, samples: Any, panels: Any, sums: Any, tiles: Any, out: Any,
+    parts: Any, counter: Any, number: int, source: Any, samples: Any, panels: Any, sums: Any, tiles: Any, out: Any,
 ) -> None:  # fmt: skip
     """Fill blocks of outputs, from the counter on until there is none left.
 
@@ -229,17 +230,19 @@ def fill(
     planes, lines, columns, plain : as for ``kernels.strips``
     offsets : where taps lie in the samples of a block
     blocks, parts : the numbers named above, a row for each
-    counter : number of blocks that were taken; shared by the workers
+    counter, number : of ``kernels.turns``, and of this worker
     source : `samples`, or x itself where it holds the samples as the offsets expect them
     samples : room for what a block reads and two vectors more; empty where the source is x
     panels, sums, tiles : room for `TILES`·`CHUNK` lines of three registers and one more, for three registers of
         every channel of a group and `TILES`, and for `TILES`·`TILE` numbers
     """
-    b = take(counter)
+    b, last = take(counter), False
     while b < len(blocks):
         block = blocks[b]
         if len(samples) > 0:
             copied(x, planes, lines, columns, plain, block[:COPY], block[COPY:BOX], samples)
         for p in range(block[PARTS], block[PARTS + 1]):
             _part(source, offsets, w, parts[p], bias, panels, sums, tiles, out)
+        last = ended(counter, len(blocks))
         b = take(counter)
+    settled(counter, len(blocks), number, last)

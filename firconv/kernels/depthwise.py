@@ -24,6 +24,7 @@ from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import HELD, evens, fma, fma2, item, lanes, load, spread, store, width
 from firconv.kernels.rolling import put_within, rolled, turn_taps
+from firconv.kernels.turns import ended, settled
 
 INDEX = const(int64)
 FEW = 64  # taps without samples that are not worth a call of their own
@@ -361,14 +362,14 @@ def _planes(
 
 @compiled(
     lambda t: (
-        const(t), mutable(t), const(t), const(t), const(int64, 2), mutable(int64), INDEX, INDEX, const(t), INDEX,
-        const(t),
+        const(t), mutable(t), const(t), const(t), const(int64, 2), mutable(int64), int64, INDEX, INDEX, const(t),
+        INDEX, const(t),
     ),
     ("float32", "float64"),
 )  # fmt: skip
 def planes(
-    x: Any, out: Any, weights: Any, bias: Any, boxes: Any, counter: Any, sizes: Any, row_at: Any, row_sign: Any,
-    col_at: Any, col_sign: Any,
+    x: Any, out: Any, weights: Any, bias: Any, boxes: Any, counter: Any, number: int, sizes: Any, row_at: Any,
+    row_sign: Any, col_at: Any, col_sign: Any,
 ) -> None:  # fmt: skip
     """Filter the planes of tasks, from the counter on until there is none left.
 
@@ -377,17 +378,19 @@ def planes(
     filters p·m … p·m + m − 1 modulo their number. sizes = (columns read, sx, first and last column inside, pitch, ky,
     kx, sy, dy, dx, samples in a plane, m, rows and columns of outputs, filters, first and last row, and column, that is
     not absent). row_at is where in a plane each extended row starts, col_at where in a row each extended column lies,
-    −1 if it is absent; the signs are those of antisymmetric ends. The counter is shared by the workers.
+    −1 if it is absent; the signs are those of antisymmetric ends. Counter and number are those of ``kernels.turns``.
     """
     rows = (boxes[0, 3] - boxes[0, 2] - 1) * sizes[7] + (sizes[5] - 1) * sizes[8] + 1
     work = np.zeros(sizes[1] * rows * sizes[4] + 16 * lanes(x) + SQUARE, weights.dtype)
     offsets = np.empty(sizes[5] * sizes[6], np.int64)
     _find(offsets, sizes, rows)
-    b, square = take(counter), sizes[5] == sizes[6] and sizes[5] in (3, 5, 7)
+    b, last, square = take(counter), False, sizes[5] == sizes[6] and sizes[5] in (3, 5, 7)
     rolling = square and sizes[1] == sizes[7] == sizes[8] == 1
     while b < len(boxes):
         if rolling:
             _rolling(x, out, work, weights, bias, boxes[b], sizes, row_at, row_sign, col_at, col_sign)
         else:
             _planes(x, out, work, rows, weights, bias, boxes[b], sizes, offsets, row_at, row_sign, col_at, col_sign)
+        last = ended(counter, len(boxes))
         b = take(counter)
+    settled(counter, len(boxes), number, last)

@@ -16,6 +16,7 @@ from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.direct import INDEX, furthest, pair, row, sample, segments
 from firconv.kernels.lanes import clear, copy, lanes, least, load, load_part, most, spread, store, store_part, width
+from firconv.kernels.turns import ended, settled
 
 PLACES = mutable(int64)
 NEAR = 200_000  # bytes of samples that stay in the second-level cache; strips for the first level gained nothing
@@ -151,12 +152,12 @@ def _read(
 @compiled(
     lambda t: (
         const(t), mutable(t), const(int64, 2), INDEX, INDEX, const(t, 3), INDEX, INDEX, INDEX, INDEX, const(t),
-        mutable(t), PLACES, PLACES,
+        mutable(t), PLACES, PLACES, int64,
     )
 )  # fmt: skip
 def images(
     x: Any, out: Any, starts: Any, to: Any, first: Any, weights: Any, rows: Any, columns: Any, bands: Any, shape: Any,
-    near: Any, room: Any, places: Any, counter: Any,
+    near: Any, room: Any, places: Any, counter: Any, number: int,
 ) -> None:  # fmt: skip
     """Correlate bands of images, from the counter on until there is none left.
 
@@ -175,14 +176,14 @@ def images(
         columns of taps, in out along rows; outputs in a row
     near, room : the same memory, to read and to write: what the largest part at an end reads, and two vectors
     places : memory for a number per tap of an image
-    counter : the number of bands that were taken; shared by the workers
+    counter, number : of ``kernels.turns``, and of this worker
     """
     lines = len(bands) - 1
     pitch, step, out_pitch, n = shape[4], shape[5], shape[6], shape[7]
     slices, ky, kx = starts.shape[1], weights.shape[1], weights.shape[2]
     left, right = shape[2], shape[3] + (kx - 1) * step if shape[2] < shape[3] else shape[2]
-    t = take(counter)
-    while t < len(to) * lines:
+    t, last, tasks = take(counter), False, len(to) * lines
+    while t < tasks:
         i, b = t // lines, t % lines
         r = bands[b]
         count = bands[b + 1] - r
@@ -208,18 +209,20 @@ def images(
             if not more:
                 for j in range(count):
                     clear(out, target + j * out_pitch, hi - lo)
+        last = ended(counter, tasks)
         t = take(counter)
+    settled(counter, tasks, number, last)
 
 
 @compiled(
     lambda t: (
         const(t), mutable(t), const(int64, 2), INDEX, const(t, 2), const(t), INDEX, INDEX, INDEX, INDEX, const(t),
-        mutable(t), PLACES, PLACES,
+        mutable(t), PLACES, PLACES, int64,
     )
 )  # fmt: skip
 def passes(
     x: Any, out: Any, starts: Any, to: Any, down: Any, across: Any, rows: Any, columns: Any, bands: Any, shape: Any,
-    near: Any, room: Any, places: Any, counter: Any,
+    near: Any, room: Any, places: Any, counter: Any, number: int,
 ) -> None:  # fmt: skip
     """Correlate bands of images with the column `down` (ky, 1) and then with the row `across`.
 
@@ -238,8 +241,8 @@ def passes(
     for b in range(lines):
         tall = most(bands[b + 1] - bands[b], tall)
     middle = np.empty(tall * wide + 2 * lanes(x), x.dtype)
-    t = take(counter)
-    while t < len(to) * lines:
+    t, last, tasks = take(counter), False, len(to) * lines
+    while t < tasks:
         i, b = t // lines, t % lines
         r, at = bands[b], starts[i, 0]
         count = bands[b + 1] - r
@@ -256,4 +259,6 @@ def passes(
             for k in range(left + plain, wide):
                 middle[line + k] = middle[line + left + columns[k] - columns[left]] if columns[k] >= 0 else 0
             row(middle, out, line, to[i] + (r + j) * out_pitch, n, across, offsets, ends, lags, reach, 0, kx)
+        last = ended(counter, tasks)
         t = take(counter)
+    settled(counter, tasks, number, last)

@@ -18,6 +18,7 @@ from firconv.kernels.bunches import bunch, fmas, listed, meet, rows, stores, tak
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import HELD, clear, item, lanes, load, spread, width
 from firconv.kernels.strips import added, copied, delivered, turned
+from firconv.kernels.turns import ended, settled
 
 INDEX = const(int64)
 FLOATS = ("float32", "float64")
@@ -93,14 +94,14 @@ def _block(
 
 @compiled(
     lambda t: (
-        const(t), const(t), *(INDEX,) * 6, const(int64, 2), const(int64, 2), mutable(int64), mutable(int64),
+        const(t), const(t), *(INDEX,) * 6, const(int64, 2), const(int64, 2), mutable(int64), int64, mutable(int64),
         const(t), mutable(t), mutable(t), mutable(t), mutable(t),
     ),
     FLOATS,
 )  # fmt: skip
 def fill(
     x: Any, g: Any, planes: Any, lines: Any, columns: Any, plain: Any, shape: Any, table: Any, blocks: Any,
-    tasks: Any, counter: Any, ended: Any, source: Any, samples: Any, panel: Any, totals: Any, out: Any,
+    tasks: Any, counter: Any, number: int, parted: Any, source: Any, samples: Any, panel: Any, totals: Any, out: Any,
 ) -> None:  # fmt: skip
     """Fill the gradient: tasks from the counter on until there is none left.
 
@@ -109,13 +110,14 @@ def fill(
     planes, lines, columns, plain : as for ``kernels.strips``
     shape, blocks, tasks : the numbers named above, a row for each
     table : offsets; and for every run where it begins in the samples and in g
-    counter, ended : tasks that were taken, and parts of each share that have ended; shared by the workers
+    counter, number : of ``kernels.turns``, and of this worker
+    parted : parts of each share that have ended, shared by the workers
     source : `samples`, or x itself where it holds the samples as the offsets expect them
     samples : room for what a block reads and two vectors more; empty where the source is x
     panel : room for 2 vectors of CHAIN positions
     totals : room for the sums of all tasks, shared; or for those of one task, where no share has several parts
     """
-    size, b = 2 * lanes(x), take(counter)
+    size, b, over = 2 * lanes(x), take(counter), False
     while b < len(tasks):
         task = tasks[b]
         taps, outs, to = task[TAPS], task[OUTS], task[TOTAL]
@@ -126,8 +128,10 @@ def fill(
             if len(samples) > 0:
                 copied(x, planes, lines, columns, plain, block[:COPY], block[COPY:BOX], samples)
             _block(source, g, shape[GAP], table, block, task[LOW], outs, taps, panel, totals, to)
-        if take(ended[task[SHARE] :]) == task[PARTS] - 1:
+        if take(parted[task[SHARE] :]) == task[PARTS] - 1:
             first = totals[to - task[PART] * whole :]
             added(first, whole, task[PARTS])
             delivered(first, outs, taps, shape[ALONG], shape[ACROSS], out, task[TARGET])
+        over = ended(counter, len(tasks))
         b = take(counter)
+    settled(counter, len(tasks), number, over)

@@ -20,6 +20,7 @@ from numba import int64
 from firconv.kernels.bunches import take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import evens, fma, item, lanes, load, load_part, ratio, spread, store, store_part, top, width
+from firconv.kernels.turns import ended, settled
 
 INDEX, BOXES = const(int64), const(int64, 2)
 
@@ -196,44 +197,48 @@ def _length(along: Any, size: int) -> int:
 
 @compiled(
     lambda t: (
-        const(t), mutable(t), BOXES, mutable(int64), int64, INDEX, INDEX, INDEX, INDEX, const(t), const(t), t
+        const(t), mutable(t), BOXES, mutable(int64), int64, int64, INDEX, INDEX, INDEX, INDEX, const(t), const(t), t
     ),
 )
 def maxima(
-    x: Any, out: Any, boxes: Any, counter: Any, plane: int, at: Any, first: Any, last: Any, along: Any, counts: Any,
-    rows: Any, empty: Any,
+    x: Any, out: Any, boxes: Any, counter: Any, number: int, plane: int, at: Any, first: Any, last: Any, along: Any,
+    counts: Any, rows: Any, empty: Any,
 ) -> None:  # fmt: skip
     """The largest sample of each window.
 
     x is flat memory of planes of `plane` samples; a row of boxes is a task: planes begin … end − 1 and their rows of
-    outputs begin … end − 1. Tasks are taken from the counter on, which the workers share. Row r of outputs is reduced
+    outputs begin … end − 1. Counter and number are those of ``kernels.turns``. Row r of outputs is reduced
     from the rows that start at[first[r] … last[r] − 1] in the plane, each of n samples; along = (n, lo, outputs,
     stride, taps, dilation), with lo places of padding in front. Padding stands for `empty`. `counts` and `rows` are
     those of `means`.
     """
     row = np.full(_length(along, lanes(x)), empty)
-    b = take(counter)
+    b, over = take(counter), False
     while b < len(boxes):
         _windows(x, out, row, boxes[b], plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), False)
+        over = ended(counter, len(boxes))
         b = take(counter)
+    settled(counter, len(boxes), number, over)
 
 
 @compiled(
     lambda t: (
-        const(t), mutable(t), BOXES, mutable(int64), int64, INDEX, INDEX, INDEX, INDEX, const(t), const(t), t
+        const(t), mutable(t), BOXES, mutable(int64), int64, int64, INDEX, INDEX, INDEX, INDEX, const(t), const(t), t
     ),
     ("float32", "float64"),
 )
 def means(
-    x: Any, out: Any, boxes: Any, counter: Any, plane: int, at: Any, first: Any, last: Any, along: Any, counts: Any,
-    rows: Any, empty: Any,
+    x: Any, out: Any, boxes: Any, counter: Any, number: int, plane: int, at: Any, first: Any, last: Any, along: Any,
+    counts: Any, rows: Any, empty: Any,
 ) -> None:  # fmt: skip
     """The sum of each window divided by counts[j]·rows[r]; arguments as `maxima`, `empty` is 0."""
     row = np.full(_length(along, lanes(x)), empty)
-    b = take(counter)
+    b, over = take(counter), False
     while b < len(boxes):
         _windows(x, out, row, boxes[b], plane, at, first, last, along, counts, rows, empty, x.dtype.type(1), True)
+        over = ended(counter, len(boxes))
         b = take(counter)
+    settled(counter, len(boxes), number, over)
 
 
 # --- whole planes ---------------------------------------------------------------------------------------------------
@@ -267,25 +272,27 @@ def _whole(x: Any, p: int, n: int, part: Any, wide: Any, zero: Any, unit: Any, m
 
 @compiled(references=False)
 def _planes(
-    x: Any, out: Any, part: Any, boxes: Any, counter: Any, n: int, empty: Any, unit: Any, mean: bool
+    x: Any, out: Any, part: Any, boxes: Any, counter: Any, number: int, n: int, empty: Any, unit: Any, mean: bool
 ) -> None:
     """One result for every plane of n samples."""
     wide, zero = spread(empty, 8, 1), spread(empty, 1, 1)
-    b = take(counter)
+    b, over = take(counter), False
     while b < len(boxes):
         for p in range(boxes[b, 0], boxes[b, 1]):
             s = _whole(x, p * n, n, part, wide, zero, unit, mean)
             out[p] = s / n if mean else s
+        over = ended(counter, len(boxes))
         b = take(counter)
+    settled(counter, len(boxes), number, over)
 
 
-@compiled(lambda t: (const(t), mutable(t), BOXES, mutable(int64), int64, t))
-def largest(x: Any, out: Any, boxes: Any, counter: Any, n: int, empty: Any) -> None:
+@compiled(lambda t: (const(t), mutable(t), BOXES, mutable(int64), int64, int64, t))
+def largest(x: Any, out: Any, boxes: Any, counter: Any, number: int, n: int, empty: Any) -> None:
     """The largest of the n samples of each plane; boxes and counter as for `maxima`."""
-    _planes(x, out, np.empty(8 * lanes(x), x.dtype), boxes, counter, n, empty, x.dtype.type(1), False)
+    _planes(x, out, np.empty(8 * lanes(x), x.dtype), boxes, counter, number, n, empty, x.dtype.type(1), False)
 
 
-@compiled(lambda t: (const(t), mutable(t), BOXES, mutable(int64), int64, t), ("float32", "float64"))
-def average(x: Any, out: Any, boxes: Any, counter: Any, n: int, empty: Any) -> None:
+@compiled(lambda t: (const(t), mutable(t), BOXES, mutable(int64), int64, int64, t), ("float32", "float64"))
+def average(x: Any, out: Any, boxes: Any, counter: Any, number: int, n: int, empty: Any) -> None:
     """The mean of the n samples of each plane; `empty` is 0."""
-    _planes(x, out, np.empty(8 * lanes(x), x.dtype), boxes, counter, n, empty, x.dtype.type(1), True)
+    _planes(x, out, np.empty(8 * lanes(x), x.dtype), boxes, counter, number, n, empty, x.dtype.type(1), True)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numba import boolean, int64
 
-from firconv.kernels.bunches import bunch, fmas, loads, rows, seen, stores, take
+from firconv.kernels.bunches import bunch, fmas, loads, rows, stores, take
 from firconv.kernels.compiled import compiled, const, mutable
 from firconv.kernels.lanes import HELD, fma, lanes, least, load, loudest, prefetch, spread, store, width
 from firconv.kernels.minimal import (
@@ -48,13 +48,13 @@ from firconv.kernels.minimal import (
 )
 from firconv.kernels.minimal_taps import CHUNK, OWN, PITCH, transform, uneven
 from firconv.kernels.strips import turned
+from firconv.kernels.turns import ended, settled
 
 f4 = np.float32
 INDEX = const(int64)
 UNIT = 2 * HELD  # a micro-kernel takes three times or two times so many tiles: sums that hide their latency
 THREE, TWO = 3 * UNIT, 2 * UNIT
 SCRATCH = 36 * PANEL
-POLLS = 1 << 18
 
 
 # --- one axis -------------------------------------------------------------------------------------------------------
@@ -343,14 +343,6 @@ def _box(
     return bad, found
 
 
-@compiled(references=False)
-def awaited(counter: Any, count: int, polls: int) -> None:
-    """Return when a counter has reached a number, or after so many looks at it."""
-    for _ in range(polls):
-        if seen(counter) >= count:
-            return
-
-
 @compiled(
     lambda t: (
         const(t), const(t), mutable(t, 2), int64, const(t, 2), const(t, 2), *(INDEX,) * 4, const(int64, 2),
@@ -377,8 +369,7 @@ def fill(
     segments : the first tap of each, down and across
     shape : the numbers named above
     boxes : group, lines of tiles g0, g1 (all images in one count), columns j0, j1 of `GAP` tiles each, panels o0, o1
-    counter : number of blocks that were taken, of those that are done, of those that are over, and 1 when the first
-        worker is back; shared by the workers
+    counter : of ``kernels.turns``, and behind it the number of blocks that are filled
     bad : set for the blocks with an output of their tiles that is not finite, and behind them for uneven weights
     work, quiet : room for `room(…)` numbers, and for a block's outputs of one channel
     out : (N·groups·O·OH·OW,)
@@ -395,14 +386,11 @@ def fill(
             x, group, w, mine, own, u[group], bias[group], rows, columns, segments, shape, box, found if same else -1,
             rest, quiet, out,
         )  # fmt: skip
-        if take(counter[1:]) == len(boxes) - 1 and len(w) > 0:
+        if take(counter[3:]) == len(boxes) - 1 and len(w) > 0:
             bad[len(boxes)] = uneven(tops)
-        last = take(counter[2:]) == len(boxes) - 1
+        last = ended(counter, len(boxes))
         before, b = b, take(counter)
-    if number == 0:
-        awaited(counter[2:], len(boxes), POLLS)
-    elif last:
-        awaited(counter[3:], 1, POLLS)
+    settled(counter, len(boxes), number, last)
 
 
 def room(rows: int, columns: int, channels: int, down: int, across: int, gap: int, segments: Any) -> int:

@@ -36,6 +36,7 @@ from firconv.kernels.minimal import (
     into,
 )
 from firconv.kernels.strips import added, delivered
+from firconv.kernels.turns import ended, settled
 
 f4 = np.float32
 INDEX = const(int64)
@@ -216,14 +217,14 @@ def _widths(ins: int, size: int) -> tuple[int, int, int]:
 
 @compiled(
     lambda t: (
-        const(t), const(t), *(INDEX,) * 4, const(int64, 2), const(int64, 2), mutable(int64), mutable(int64),
+        const(t), const(t), *(INDEX,) * 4, const(int64, 2), const(int64, 2), mutable(int64), int64, mutable(int64),
         mutable(t), mutable(t), mutable(float64, 2), mutable(t),
     ),
     ["float32"],
 )  # fmt: skip
 def fill(
     x: Any, g: Any, rows: Any, columns: Any, out_rows: Any, out_columns: Any, sides: Any, tasks: Any, counter: Any,
-    ended: Any, work: Any, totals: Any, found: Any, out: Any,
+    number: int, parted: Any, work: Any, totals: Any, found: Any, out: Any,
 ) -> None:  # fmt: skip
     """Fill the gradient: tasks from the counter on until there is none left.
 
@@ -233,12 +234,13 @@ def fill(
         is absent
     sides : the numbers of x and of g with the channels of a share, two rows for each
     tasks : the numbers named above
-    counter, ended : tasks that were taken, and parts of each share that have ended; shared by the workers
+    counter, number : of ``kernels.turns``, and of this worker
+    parted : parts of each share that have ended, shared by the workers
     work : room for `room(…)` numbers
     totals : room for the sums of all tasks, shared
     found : for every share the largest product of the norms of two channels, and for these two the largest Σ|g·x|
     """
-    size, b = lanes(x), take(counter)
+    size, b, over = lanes(x), take(counter), False
     while b < len(tasks):
         task = tasks[b]
         own, other = sides[2 * task[SHARE]], sides[2 * task[SHARE] + 1]
@@ -273,7 +275,7 @@ def fill(
                     _product(v, f * pitch, step, u, f * lower, low, sixes, outs, terms, total, f * sixes * outs)
         whole = (TAPS + 1) * ins * outs
         _taps(total, sixes, ins, outs, work, totals, task[TOTAL])
-        if take(ended[task[SHARE] :]) == task[PARTS] - 1:
+        if take(parted[task[SHARE] :]) == task[PARTS] - 1:
             sums = totals[task[TOTAL] - task[PART] * whole :]
             added(sums, whole, task[PARTS])
             delivered(sums, task[SOME], ins * TAPS, task[ALONG], 1, out, task[TARGET])
@@ -281,7 +283,9 @@ def fill(
             xs, gs = xs[i * own[HEIGHT] * own[WIDTH] :], gs[o * other[HEIGHT] * other[WIDTH] :]
             found[task[SHARE], 0] = best
             found[task[SHARE], 1] = _terms(xs, gs, task[IMAGES], rows, columns, own, other)
+        over = ended(counter, len(tasks))
         b = take(counter)
+    settled(counter, len(tasks), number, over)
 
 
 def room(lines: int, columns: int, gap: int, ins: int, outs: int) -> int:

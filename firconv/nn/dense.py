@@ -80,17 +80,20 @@ class Dense:
             threads.run(lambda number: self._extended(cut, number, x, w, out, b), every, workers)
             return
         table = cut.table if some is None else cut.table[some]
-        counter = np.zeros(1, np.int64)
-        threads.share(lambda _: self._work(cut, x, w, b, self._tables, table, counter, out), min(workers, len(table)))
+
+        def work(number: int, counter: np.ndarray) -> None:
+            self._work(cut, x, w, b, self._tables, table, counter, number, out)
+
+        threads.share(work, min(workers, len(table)), len(table))
 
     def _work(
         self, cut: Cut, x: np.ndarray, w: np.ndarray, bias: np.ndarray, maps: tuple[np.ndarray, ...],
-        table: np.ndarray, counter: np.ndarray, out: np.ndarray,
+        table: np.ndarray, counter: np.ndarray, number: int, out: np.ndarray,
     ) -> None:  # fmt: skip
         """Take blocks of a table until there are no more."""
         room, samples = threads.taken(cut.rooms) or self._room(cut), x.reshape(-1)
         self._kernel(
-            samples, w, bias, *maps, cut.offsets, table, cut.parts, counter,
+            samples, w, bias, *maps, cut.offsets, table, cut.parts, counter, number,
             samples if self.in_place else room[0], *room, out.reshape(-1),
         )  # fmt: skip
         cut.rooms.append(room)
@@ -101,7 +104,7 @@ class Dense:
         """One block whose samples are extended by the general rules first."""
         x, (*maps, shape, box) = extended(self.geometry, cut.blocks[number], (0, self.problem.channels_in), x)
         table = np.array([[*shape, *box, *cut.table[number, -2:]]], np.int64)
-        self._work(cut, x, w, bias, tuple(maps), table, np.zeros(1, np.int64), out)
+        self._work(cut, x, w, bias, tuple(maps), table, np.zeros(3, np.int64), 0, out)
 
     def _room(self, cut: Cut) -> tuple[np.ndarray, ...]:
         """Samples of a block, panels, sums, and tiles, for one worker."""

@@ -109,13 +109,12 @@ class Depthwise:
         x = x if x.flags.c_contiguous else np.ascontiguousarray(x)
         flat, target = x.reshape(-1), out.reshape(-1)
         plus = self._none if bias is None else bias
-        counter = np.zeros(1, np.int64)
 
-        def work(_: int) -> None:
-            self._kernel(flat, target, self._weights, plus, self._boxes, counter, self._sizes, self._row_at,
-                         self._row_sign, self._col_at, self._col_sign)  # fmt: skip
+        def work(number: int, counter: np.ndarray) -> None:
+            self._kernel(flat, target, self._weights, plus, self._boxes, counter, number, self._sizes,
+                         self._row_at, self._row_sign, self._col_at, self._col_sign)  # fmt: skip
 
-        threads.share(work, min(workers, len(self._boxes)))
+        threads.share(work, min(workers, len(self._boxes)), len(self._boxes))
 
 
 def _present(at: np.ndarray) -> tuple[int, int]:

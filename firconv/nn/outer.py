@@ -200,22 +200,22 @@ class Outer:
         gy, x, out = gy.reshape(-1), x.reshape(-1), gw.reshape(-1)
         gy, x = (x, gy) if self.swapped else (gy, x)
         maps = *(i.reshape(-1) for i in self.maps.index), self.maps.plain
-        counter, ended = np.zeros(1, np.int64), np.zeros(self.count, np.int64)
+        ended = np.zeros(self.count, np.int64)
         parted = int(self.tasks[0, kernel.PARTS]) > 1
         totals = threads.taken(self._totals) if parted else None
         if parted and totals is None:
             totals = aligned(self.total, gw.dtype)
 
-        def work(_: int) -> None:
+        def work(number: int, counter: np.ndarray) -> None:
             room = threads.taken(self._rooms) or self._room(parted)
             samples, panel, own = room
             kernel.fill(
-                x, gy, *maps, self.shape, self.table, self.blocks, self.tasks, counter, ended,
+                x, gy, *maps, self.shape, self.table, self.blocks, self.tasks, counter, number, ended,
                 samples if self.geometry.busy else x, samples, panel, own if totals is None else totals, out,
             )  # fmt: skip
             self._rooms.append(room)
 
-        threads.share(work, min(workers, len(self.tasks)))
+        threads.share(work, min(workers, len(self.tasks)), len(self.tasks))
         if totals is not None:
             self._totals.append(totals)
         return False

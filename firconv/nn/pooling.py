@@ -263,9 +263,9 @@ class Pool:
             x = np.require(x, kind, ("C", "A"))
         out = np.empty(self.shape, kind)
         kernel = self._kernel or self._compiled()
-        flat, target, counter = x.reshape(-1), out.reshape(-1), np.zeros(1, np.int64)
+        flat, target = x.reshape(-1), out.reshape(-1)
         workers = max(1, min(workers, x.size // WORTH))
-        threads.share(lambda _: kernel(flat, target, counter), workers)
+        threads.share(lambda number, counter: kernel(flat, target, counter, number), workers, len(self._boxes))
         return out
 
     def _compiled(self) -> Callable[..., None]:
@@ -276,12 +276,12 @@ class Pool:
         empty = kind.type(0 if self._counted else -np.inf if kind.kind == "f" else np.iinfo(kind).min)
         if self.windows is None:
             whole = (pooling.average if self._counted else pooling.largest).version(kind)
-            self._kernel = lambda x, out, counter: whole(x, out, self._boxes, counter, self._plane, empty)
+            self._kernel = lambda x, out, *turns: whole(x, out, self._boxes, *turns, self._plane, empty)
             return self._kernel
         at, first, last, counts, rows = self._tables
         counts, rows = counts.astype(kind), rows.astype(kind)
         some = (pooling.means if self._counted else pooling.maxima).version(kind)
-        self._kernel = lambda x, out, counter: some(x, out, self._boxes, counter, self._plane, at, first, last,
+        self._kernel = lambda x, out, *turns: some(x, out, self._boxes, *turns, self._plane, at, first, last,
                                                     self._along, counts, rows, empty)  # fmt: skip
         return self._kernel
 

@@ -218,21 +218,20 @@ class Winograd:
         boxes = self._boxes.get(workers)
         if boxes is None:
             boxes = self._boxes[workers] = np.array(self.blocks.boxes(workers), np.int64)
-        bad, counter = np.zeros(len(boxes) + 1, bool), np.zeros(4, np.int64)
+        bad = np.zeros(len(boxes) + 1, bool)
         source, target, count = x.reshape(-1), out.reshape(-1), min(workers, len(boxes))
         size, given = (0, self._none) if weights is None else (self.raw[:, 0].size, weights.reshape(-1))
         ready = self._prepared() if weights is None else self._none.reshape(p.groups, 0)
         tops = np.zeros((count, size), np.float32)
 
-        def work(number: int) -> None:
+        def work(number: int, counter: np.ndarray) -> None:
             room = threads.taken(self._rooms) or self._fresh()
             self._kernel(
                 source, given, tops, number, ready, biases, *self._tables, boxes, counter, bad, *room, target
             )
-            counter[3] = counter[3] or number == 0
             self._rooms.append(room)
 
-        threads.share(work, count, lambda: counter[2] == len(boxes))
+        threads.share(work, count, len(boxes))
         if bad[-1]:
             return False
         if bad.any():

@@ -191,20 +191,21 @@ class Gradient:
     def __call__(self, gy: np.ndarray, x: np.ndarray, gw: np.ndarray, workers: int) -> bool:
         from firconv.kernels import winograd_gradient as kernel
 
-        counter, ended = np.zeros(1, np.int64), np.zeros(len(self.sides) // 2, np.int64)
+        ended = np.zeros(len(self.sides) // 2, np.int64)
         found, arrays = np.zeros((len(ended), 2)), [a.reshape(-1) for a in (x, gy)]
         totals = threads.taken(self._totals)
         totals = aligned(self.total, gw.dtype) if totals is None else totals
 
-        def work(_: int) -> None:
+        def work(number: int, counter: np.ndarray) -> None:
             room = threads.taken(self._rooms)
             room = aligned(self.room, gw.dtype) if room is None else room
             kernel.fill(
-                *arrays, *self.index, self.sides, self.tasks, counter, ended, room, totals, found, gw.reshape(-1)
-            )
+                *arrays, *self.index, self.sides, self.tasks, counter, number, ended, room, totals, found,
+                gw.reshape(-1),
+            )  # fmt: skip
             self._rooms.append(room)
 
-        threads.share(work, min(workers, len(self.tasks)))
+        threads.share(work, min(workers, len(self.tasks)), len(self.tasks))
         self._totals.append(totals)
         if reliable(found):
             return True
