@@ -197,17 +197,21 @@ def _chain(
 @compiled()
 def _products(
     v: Any, i: int, pitch: int, wide: int, u: Any, at: int, step: int, n: int, down: int, across: int, counts: Any,
-    more: bool, out: Any,
+    more: bool, near: Any, ahead: int, gap: int, some: int, out: Any,
 ) -> None:  # fmt: skip
     """out[f, t, :] = Σ_c v[i + f·pitch + t·wide + c]·u[at + f·step + c·16 + :] for sixteen outputs and n channels.
 
-    Channels one after the other; `more` adds them to the sums of others.
+    Channels one after the other; `more` adds them to the sums of others. Of the tiles only those count that a point
+    serves: counts = all of them, those with a last column of outputs, with a last row, and with both. Meanwhile
+    near[ahead + f·gap …] is brought near, `some` numbers for every point f.
     """
     zero, a2 = spread(f4(0), 2, 1), points(across)
     for f in range(points(down) * a2):
         tiles = counts[2 * (f // a2 == points(down) - 1) + (f % a2 == a2 - 1)]
         units = _filled(tiles) // UNIT if tiles > 0 else 0
         whole = (units - 2 * (-units % 3)) * UNIT
+        for j in range(0, some, 16):
+            prefetch(near, ahead + f * gap + j)
         for t in range(0, whole, THREE):
             to = (f * counts[0] + t) * PANEL
             _chain(v, i + f * pitch + t * wide, wide, u, at + f * step, n, more, out, to, zero, bunch(zero, THREE))
@@ -225,7 +229,11 @@ def _by_chunks(
     for c in range(0, wide, CHUNK):
         n = min(CHUNK, wide - c)
         u = transform(w, at, channels, outs, c, n, tops, low, own)
-        _products(v, c, pitch, wide, own, u, PITCH, n, 2, 2, counts, c > 0, out)
+        gap = channels * 9
+        ahead = at + (c + CHUNK) * 9 if c + CHUNK < wide else at + PANEL * gap
+        _products(
+            v, c, pitch, wide, own, u, PITCH, n, 2, 2, counts, c > 0, w, ahead, gap, CHUNK * 9, out
+        )  # fmt: skip
 
 
 @compiled()
@@ -331,7 +339,7 @@ def _box(
             _by_chunks(v, pitch, wide, w, at, shape[CHANNELS], outs, tops, group * shape[CHANNELS] * 9, own, counts, m)
         else:
             _products(
-                v, 0, pitch, deep, u, o * count * deep * PANEL, deep * PANEL, deep, down, across, counts, False, m
+                v, 0, pitch, deep, u, o * count * deep * PANEL, deep * PANEL, deep, down, across, counts, False, u, 0, 0, 0, m
             )  # fmt: skip
         b = load(bias, o * PANEL, spread(f4(0), 2, 1))
         store(work, 0, _outputs(m, broad, whole, padded, box, shape, length, work, b, y))
