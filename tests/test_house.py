@@ -91,7 +91,7 @@ def test_imports_go_one_way(path):
 @pytest.mark.parametrize("path", sorted((HOUSE / "kernels").glob("*.py")), ids=lambda p: p.name)
 def test_kernels_do_not_know_each_other_or_the_planner(path):
     shared = {"compiled", "pipelines", "lanes", "bunches", "direct", "guard", "splits", "strips", "minimal",
-              "minimal_taps", "rolling", "__init__", path.stem}
+              "minimal_taps", "rolling", "turns", "__init__", path.stem}
     for name, line in imports(path):
         if name.startswith("firconv.kernels."):
             assert name.split(".")[2] in shared, f"{path.name}:{line} imports {name}"

@@ -339,7 +339,8 @@ def _box(
             _by_chunks(v, pitch, wide, w, at, shape[CHANNELS], outs, tops, group * shape[CHANNELS] * 9, own, counts, m)
         else:
             _products(
-                v, 0, pitch, deep, u, o * count * deep * PANEL, deep * PANEL, deep, down, across, counts, False, u, 0, 0, 0, m
+                v, 0, pitch, deep, u, o * count * deep * PANEL, deep * PANEL, deep, down, across, counts, False, u, 0,
+                0, 0, m,
             )  # fmt: skip
         b = load(bias, o * PANEL, spread(f4(0), 2, 1))
         store(work, 0, _outputs(m, broad, whole, padded, box, shape, length, work, b, y))
