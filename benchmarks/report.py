@@ -107,7 +107,7 @@ def _ratios(rows: Sequence[Row], machine: Machine) -> Sheet:
     note = (
         "ours, peer: milliseconds. ratio: time of the fastest peer over time of firconv, and want: what it should be. "
         "usual peer, its: what this work is usually done with, and its ratio. peak: multiply-adds of the "
-        "defining sum (of both passes for Gaussians) per second, against BLAS; above 100 % an FFT did with fewer. "
+        "defining sum (of both passes for Gaussians) per second, against that of the machine; above 100 % fewer did. "
         "copy: bytes of signal and output per second, against a copy."
     )
     return Sheet("Speed, warm, two threads each (ms)", columns, cells, [row.passed for row in rows], note)
@@ -217,7 +217,8 @@ def machine_line(machine: Machine) -> str:
     """The machine and its measured limits."""
     peaks = ", ".join(f"{dtype} {value:.0f}" for dtype, value in machine.gflops.items())
     return (
-        f"{machine.processor}, {machine.cores} cores; multiply-add peak (BLAS, two threads) {peaks} GFLOP/s; "
+        f"{machine.processor}, {machine.cores} cores, vector registers of {machine.registers} bytes; multiply-add peak "
+        f"(BLAS or a layer, two threads) {peaks} GFLOP/s; "
         f"copy {machine.copy_gbs:.1f} GB/s (read + written)"
     )
 

@@ -16,7 +16,7 @@ from benchmarks.cases import all_cases
 from benchmarks.machine import Machine
 from benchmarks.table import Row, geometric_mean, group_means, run_case
 
-MACHINE = Machine("a processor", 2, "3", {"numpy": "2"}, {"float32": 100.0, "float64": 50.0}, 10.0)
+MACHINE = Machine("a processor", 32, 2, "3", {"numpy": "2"}, {"float32": 100.0, "float64": 50.0}, 10.0)
 
 
 @pytest.mark.parametrize("case", all_cases(tiny=True), ids=lambda case: case.name)
