@@ -60,6 +60,7 @@ KERNELS = {
                 ["test_winograd.py"], "exactly or hundred or without or published"),
     "minimal_taps": (["_row", "_across", "_largest", "_square", "transform", "uneven", "weights", "_halved"],
                      ["test_winograd.py"], "read or filters_of"),
+    "turns": (["ended"], ["test_threads.py"], "count_their_tasks"),
     "winograd": (["out_of", "points", "_silent", "_quiet", "_reaches", "_whole", "_tiles", "_chain", "_by_chunks",
                   "_filled", "_products", "_outputs", "_deliver", "_box", "fill"],
                  ["test_winograd.py"], "exactly or hundred or without or published or read"),

@@ -15,10 +15,14 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from numba import int64
 from numpy.testing import assert_array_equal
 
 import firconv
 from firconv import threads
+from firconv.kernels.bunches import take
+from firconv.kernels.compiled import compiled, mutable
+from firconv.kernels.turns import ended, settled
 
 PACKAGE = Path(firconv.__file__).parent
 X = np.random.default_rng(0).standard_normal(4_000 if numba.config.DISABLE_JIT else 200_000)  # plain loops
@@ -229,6 +233,23 @@ def test_shared_work_is_called_here_and_on_threads_that_come_in_time():
     done.clear()
     threads.share(lambda number, counter: done.append(number), 1, 1)
     assert done == [0]
+
+
+@compiled(lambda t: (mutable(t), int64, int64, mutable(t)), ["int64"])
+def one_turn(counter, tasks, number, out):
+    take(counter)
+    last = ended(counter, tasks)
+    out[0] = last
+    settled(counter, tasks, number, last)
+
+
+def test_workers_count_their_tasks():
+    """Taken, over, the first one is back; and a number that is a kernel's own."""
+    counter, out, found = np.array([0, 0, 1, 7]), np.zeros(1, np.int64), []
+    for number in (1, 0, 1):
+        one_turn(counter, 3, number, out)
+        found.append((int(out[0]), *counter.tolist()))
+    assert found == [(0, 1, 1, 1, 7), (0, 2, 2, 1, 7), (1, 3, 3, 1, 7)]
 
 
 def test_nobody_waits_for_a_thread_whose_tasks_are_over():
