@@ -98,6 +98,23 @@ def test_sums_that_roll_down_have_the_bits_of_the_direct_sum(k, seed):
     assert np.array_equal(y, z, equal_nan=True)
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_more_padding_than_taps_crops_the_transposed_layer(rank, k, stride):
+    """The transposed of padding is a crop: the first samples are read by nobody."""
+    rng = np.random.default_rng([10, rank, k, stride])
+    words = {"padding": ((k + 1, k + 2), (k, 2 * k))[:rank], "groups": 3, "stride": stride}
+    x, w = rng.standard_normal((2, 3, *(9, 21)[-rank:])), rng.standard_normal((3, 1, *(k,) * rank))
+    gy = rng.standard_normal(nn.conv(x, w, **words).shape)
+    found = {m: nn.conv_input_gradient(gy, w, x.shape, method=m, **words) for m in ("auto", "direct")}
+    assert np.array_equal(found["auto"], found["direct"])
+    if stride == 1:
+        assert np.array_equal(nn.conv_input_gradient(gy, w, x.shape, method="depthwise", **words), found["direct"])
+    exact = nn.conv_input_gradient(gy, w, x.shape, method="reference", **words)
+    assert np.abs(found["direct"] - exact).max() < 1e-12
+
+
 @pytest.mark.parametrize("columns", [3, 10, 37])
 def test_a_band_leaves_the_rows_of_the_next_plane_alone(columns):
     """Two filters for a plane of many rows: the vectors of its last row reach into rows that are complete."""

@@ -81,6 +81,7 @@ def _extend(
     """
     step, begin, end, pitch = sizes[1], sizes[2], sizes[3], sizes[4]
     none = work.dtype.type(0)
+    origin = begin - item(col_at, begin) if begin < end else begin  # before it lie samples that a crop leaves out
     for part in range(step):
         start, first, last, stop = (
             max(0, (sizes[17] - part + step - 1) // step), max(0, (begin - part + step - 1) // step),
@@ -94,7 +95,7 @@ def _extend(
                 continue
             p = base + source
             _beyond(x, p, work, to, part, start, min(first, stop), step, col_at, col_sign)
-            _inside(x, p - begin, work, to, part, first, last, step, zero)
+            _inside(x, p - origin, work, to, part, first, last, step, zero)
             _beyond(x, p, work, to, part, max(start, last), stop, step, col_at, col_sign)
             if item(row_sign, row + r) < 0:
                 for j in range(start, stop):

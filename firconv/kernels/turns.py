@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from firconv.kernels.bunches import seen, take
-from firconv.kernels.compiled import compiled
+from firconv.kernels.compiled import compiled, loops
 
-POLLS = 1 << 18  # looks at a counter, some 60 µs: to be woken takes half of that
+POLLS = 1 if loops() else 1 << 18  # looks at a counter, some 60 µs: to be woken takes half of that
 
 
 @compiled(references=False)
