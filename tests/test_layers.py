@@ -285,6 +285,7 @@ def test_sequences_are_indexed_and_iterated():
     (lambda: nn.BlurPool(3)(numbers(3)), ValueError, r"x has shape \(3,\): give a batch"),
     (lambda: nn.Graph(3), TypeError, r"Graph\(…\): 3 is no Node of a layer; give Node"),
     (lambda: worked().summary("abc"), TypeError, "input_shape='abc' is not a tuple of ints"),
+    (lambda: worked().summary((2, 1, 28, 28)), ValueError, r"input_shape=\(2, 1, 28, 28\).*without the batch"),
     (lambda: worked()(numbers(1, 2, 28, 28)), ValueError, "x has 2 channels and w takes 1"),
 ])
 def test_bad_layers(make, error, words):

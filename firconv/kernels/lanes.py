@@ -46,7 +46,7 @@ BYTES = 32  # a register of AVX2; the processor's other sizes split it, or hold 
 
 def _register() -> int:
     """Bytes of a register: of AVX-512 where numba compiles for it; with the JIT off the same on every machine."""
-    if config.DISABLE_JIT:
+    if getattr(config, "DISABLE_JIT", False):
         return BYTES
     features = set(cpu_target.target_context.codegen().magic_tuple()[2].split(","))
     return 2 * BYTES if {"+avx512f", "+avx512vl", "+avx512bw", "+avx512dq"} <= features else BYTES

@@ -94,6 +94,11 @@ def summary(layers: Any, input_shape: Sequence[int]) -> Summary:
     layers : Layer, or a sequence of them
     input_shape : (C, *spatial), or (features,) of a network of dense layers
 
+    Raises
+    ------
+    ValueError
+        For a shape that a layer does not take.
+
     Examples
     --------
     >>> import numpy as np
@@ -111,7 +116,13 @@ def summary(layers: Any, input_shape: Sequence[int]) -> Summary:
     net = as_layer(layers, "summary")
     shape = shape_of("summary(layers)", input_shape)
     rows: list[Counts] = []
-    net.fold(lambda layer, s: _step(rows, layer, s), lambda layer, s: _join(rows, layer, s), shape)
+    try:
+        net.fold(lambda layer, s: _step(rows, layer, s), lambda layer, s: _join(rows, layer, s), shape)
+    except ValueError as error:
+        raise ValueError(
+            f"summary(layers, input_shape={shape}): {error} (input_shape is that of one input without the batch, "
+            "(channels, *lengths))"
+        ) from None
     fields = receptive_field(net, shape).layers
     return Summary(shape, tuple(LayerRow(*row, field=field) for row, field in zip(rows, fields, strict=True)))
 
