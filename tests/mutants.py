@@ -48,7 +48,7 @@ KERNELS = {
     "pooling": (["_over", "_some", "_many", "_rows", "_block", "_samples", "_usual", "_along", "_windows", "_length",
                  "_whole", "_planes"], ["test_nn_pooling.py"], "agrees or few_large or whole or global"),
     "rates": (None, ["test_kernels_rates.py"], "bits or around or zero"),
-    "rolling": (None, ["test_nn_depthwise.py"], "roll_down"),
+    "rolling": (["turn_taps", "put_within", "_down", "rolled"], ["test_nn_depthwise.py"], "roll_down"),
     "reference": (["correlate"], [WHOLE], "reference"),
     "separable": (["factors", "_cross", "_accepted", "_integer_factors", "truncated"],
                   [WHOLE, "test_plan.py"], "separable or tolerance"),
