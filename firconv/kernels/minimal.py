@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from firconv.kernels.compiled import compiled
-from firconv.kernels.lanes import fma, lanes, load, store, turn
+from firconv.kernels.lanes import clear, fma, lanes, load, store, turn
 
 f4 = np.float32
 PANEL = 16  # channels that a micro-kernel holds at once, two vectors
@@ -50,8 +50,11 @@ def first_of(t: int, m: int, gap: int) -> int:
 @compiled()
 def _column(x: Any, at: int, gap: int, count: int, strip: Any, to: int, present: bool) -> None:
     """All channels of one sample."""
+    if not present:
+        clear(strip, to, count)
+        return
     for c in range(count):
-        strip[to + c] = x[at + c * gap] if present else f4(0)
+        strip[to + c] = x[at + c * gap]
 
 
 @compiled()
