@@ -164,7 +164,8 @@ class Separable:
         return passes
 
     def boxes(self, grid: tiles.Grid) -> list[tiles.Box]:
-        return tiles.tasks(grid, max(i for i, a in enumerate(grid.lattices) if not a.idle))
+        last = len(grid.lattices) - 1  # where equal steps leave one tap of every axis, all are idle
+        return tiles.tasks(grid, max((i for i, a in enumerate(grid.lattices) if not a.idle), default=last))
 
     def fill(self, grid: tiles.Grid, box: tiles.Box, x: np.ndarray, out: np.ndarray) -> None:
         block = grid.read(x, box, self.block)

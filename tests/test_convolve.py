@@ -87,3 +87,13 @@ def test_worked_examples_of_the_notes():
     assert same[0].tolist() == [-19, -28, -32, -36, -29] and same[4].tolist() == [49, 68, 72, 76, 59]
     strided = firconv.convolve(image, taps, "same", down=2)
     assert strided.tolist() == [[-19, -32, -29], [-30, -40, -30], [49, 72, 59]]
+
+
+@pytest.mark.parametrize("method", ["separable", "direct", "auto"])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize("step, taps", [(2, 2), (3, 3), (4, 3)])
+def test_equal_steps_that_leave_one_tap_of_every_axis(step, taps, mode, method):
+    x, h = np.arange(1.0, 31).reshape(5, 6), np.outer(np.arange(1.0, 1 + taps), np.arange(2.0, 2 + taps))
+    words = {"up": step, "down": step}
+    y, exact = (firconv.convolve(x, h, mode, m, **words) for m in (method, "reference"))
+    assert y.shape == exact.shape and np.allclose(y, exact, rtol=1e-12)
