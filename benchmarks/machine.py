@@ -62,7 +62,7 @@ def registers() -> int:
     """Bytes of a vector register that kernels are compiled for."""
     from firconv.kernels import lanes
 
-    return lanes.HELD * lanes.BYTES
+    return lanes.REGISTER
 
 
 def versions() -> dict[str, str]:

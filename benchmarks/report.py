@@ -107,7 +107,8 @@ def _ratios(rows: Sequence[Row], machine: Machine) -> Sheet:
     note = (
         "ours, peer: milliseconds. ratio: time of the fastest peer over time of firconv, and want: what it should be. "
         "usual peer, its: what this work is usually done with, and its ratio. peak: multiply-adds of the "
-        "defining sum (of both passes for Gaussians) per second, against that of the machine; above 100 % fewer did. "
+        "defining sum (of both passes for Gaussians) per second, against the machine's peak; above 100 % an algorithm "
+        "did with fewer. "
         "copy: bytes of signal and output per second, against a copy."
     )
     return Sheet("Speed, warm, two threads each (ms)", columns, cells, [row.passed for row in rows], note)

@@ -36,17 +36,19 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, config, types
+from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.core.registry import cpu_target
 from numba.extending import lower_builtin, register_model, type_callable
+
+from firconv.kernels.compiled import loops
 
 BYTES = 32  # a register of AVX2; the processor's other sizes split it, or hold two that follow each other
 
 
 def _register() -> int:
     """Bytes of a register: of AVX-512 where numba compiles for it; with the JIT off the same on every machine."""
-    if getattr(config, "DISABLE_JIT", False):
+    if loops():
         return BYTES
     features = set(cpu_target.target_context.codegen().magic_tuple()[2].split(","))
     return 2 * BYTES if {"+avx512f", "+avx512vl", "+avx512bw", "+avx512dq"} <= features else BYTES

@@ -1,7 +1,7 @@
 """Tasks that workers count themselves, and how the first worker sees that all are over.
 
 `counter` is shared by the workers of a call, see ``firconv.threads.share``: tasks that were taken, tasks that are over,
-and 1 when the first worker is back.
+1 when the first worker is back, and a number that is the kernel's own.
 """
 
 from __future__ import annotations

@@ -378,7 +378,7 @@ def fill(
     segments : the first tap of each, down and across
     shape : the numbers named above
     boxes : group, lines of tiles g0, g1 (all images in one count), columns j0, j1 of `GAP` tiles each, panels o0, o1
-    counter : of ``kernels.turns``, and behind it the number of blocks that are filled
+    counter : of ``kernels.turns``; its own number counts the blocks that are filled
     bad : set for the blocks with an output of their tiles that is not finite, and behind them for uneven weights
     work, quiet : room for `room(…)` numbers, and for a block's outputs of one channel
     out : (N·groups·O·OH·OW,)

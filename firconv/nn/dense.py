@@ -104,7 +104,7 @@ class Dense:
         """One block whose samples are extended by the general rules first."""
         x, (*maps, shape, box) = extended(self.geometry, cut.blocks[number], (0, self.problem.channels_in), x)
         table = np.array([[*shape, *box, *cut.table[number, -2:]]], np.int64)
-        self._work(cut, x, w, bias, tuple(maps), table, np.zeros(3, np.int64), 0, out)
+        self._work(cut, x, w, bias, tuple(maps), table, np.zeros(4, np.int64), 0, out)
 
     def _room(self, cut: Cut) -> tuple[np.ndarray, ...]:
         """Samples of a block, panels, sums, and tiles, for one worker."""
